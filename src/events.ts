@@ -1,0 +1,52 @@
+/** What an outbox tells about itself: event names and their payloads. Every payload names its outbox. */
+export interface OutboxEvents {
+  /** This process became the sequencer. */
+  'sequencer:elected': { outbox: string; owner: string; epoch: number };
+  /** This process is the sequencer no longer: it closed, its lease ran out, or another process has it. */
+  'sequencer:lost': { outbox: string; owner: string; epoch: number; reason: 'closed' | 'expired' | 'taken' | 'failed' };
+  /** The sequencer appended the positions `first` to `last`, majority-committed. */
+  'log:append': { outbox: string; first: number; last: number; epoch: number };
+  /** The wake-up cursor on the log was lost and is opened again; readers go on by index meanwhile. */
+  'tail:reopen': { outbox: string; reason: string; error?: unknown };
+  /**
+   * Something failed and is tried again, or a message could not be appended. `part` says where. Without a
+   * listener it is dropped; it never ends the process.
+   */
+  error: { outbox: string; part: 'sequencer' | 'tail' | 'listener'; error: unknown };
+}
+
+/** A listener for one event. What it throws is reported as an `error` event and breaks nothing. */
+export type OutboxListener<E extends keyof OutboxEvents> = (payload: OutboxEvents[E]) => void;
+
+/** The payload without the outbox's name, which the emitter adds. */
+type Payload<E extends keyof OutboxEvents> = Omit<OutboxEvents[E], 'outbox'>;
+
+/** What the parts get of the emitter. */
+export type Emit = <E extends keyof OutboxEvents>(event: E, payload: Payload<E>) => void;
+
+/** A small typed emitter: Node's own throws for an `error` without a listener, and lets a listener break its caller. */
+export class OutboxEmitter {
+  readonly #listeners = new Map<keyof OutboxEvents, Set<(payload: never) => void>>();
+
+  constructor(readonly outbox: string) {}
+
+  on<E extends keyof OutboxEvents>(event: E, listener: OutboxListener<E>): void {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners.add(listener));
+  }
+
+  off<E extends keyof OutboxEvents>(event: E, listener: OutboxListener<E>): void {
+    this.#listeners.get(event)?.delete(listener);
+  }
+
+  readonly emit: Emit = (event, payload) => {
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+      try {
+        (listener as (payload: object) => void)({ outbox: this.outbox, ...payload });
+      } catch (error) {
+        // A faulty `error` listener is not told of its own fault: that could go on for ever.
+        if (event !== 'error') this.emit('error', { part: 'listener', error });
+      }
+    }
+  };
+}

@@ -1,0 +1,13 @@
+// The outbox
+export { ServiceOutbox } from './service-outbox.js';
+export type { OutboxStatus } from './service-outbox.js';
+export type { ServiceOutboxOptions } from './options.js';
+
+// Messages and how they are described
+export type { Cursor, Delivered, LogEntry, Of, OutboxMessage, Put, TailOptions } from './message.js';
+export type { AnySchemas, DataSchema, MessageOf, MessageSchemas, SchemaInstance } from './schema/message-schemas.js';
+
+// What goes wrong, and what is told
+export { OutboxError } from './errors.js';
+export type { OutboxErrorCode } from './errors.js';
+export type { OutboxEvents, OutboxListener } from './events.js';

@@ -1,0 +1,131 @@
+import mongoose from 'mongoose';
+import type { ClientSession, Connection } from 'mongoose';
+import { OutboxError, shown } from './errors.js';
+
+/** Options of `ServiceOutbox`. Unknown or contradictory options are refused at construction with `INVALID_OPTION`. */
+export interface ServiceOutboxOptions {
+  /** The mongoose connection to use; it may still be connecting. Never closed by the outbox. @defaultValue `mongoose.connection` */
+  connection?: Connection;
+  /**
+   * Cap of the log in bytes, used when the log is created; an existing log keeps its own cap. At least 1 MiB,
+   * at most 1 PiB. @defaultValue `268435456` (256 MiB)
+   */
+  sizeBytes?: number;
+  /** Cap of the log in messages, beside `sizeBytes`. 100 to 2,147,483,646. @defaultValue none */
+  maxMessages?: number;
+  /** Whether this process may be elected sequencer while it reads or has been started. @defaultValue `true` */
+  sequencer?: boolean;
+  /**
+   * `"create"`: create what is missing and check what is there. `"check"`: create nothing, verify. `"none"`: trust,
+   * and send nothing: a process that only puts then needs no right but insert on `<name>.pending`. @defaultValue `"create"`
+   */
+  setup?: 'create' | 'check' | 'none';
+  /**
+   * Gives the ambient session when `put` is called without one, for services that carry it in an
+   * AsyncLocalStorage of their own. @defaultValue mongoose's `transactionAsyncLocalStorage`, where it is on
+   */
+  currentSession?: () => ClientSession | null | undefined;
+  /** How long, in milliseconds, a dead sequencer holds its place. 100 to 600,000. @defaultValue `5000` */
+  leaseMs?: number;
+  /** How long, in milliseconds, `close` waits for the append under way. 0 to 600,000. @defaultValue `10000` */
+  closeTimeoutMs?: number;
+  /** Most messages that the sequencer moves in one command. 1 to 1,000. @defaultValue `1000` */
+  appendBatchSize?: number;
+  /**
+   * Shortest time, in milliseconds, between two polls where a change stream or tailable cursor can't be had (refused
+   * by the server, or no connection of the pool to spare). 1 to 60,000. @defaultValue `20`
+   */
+  pollMinMs?: number;
+  /** Longest time, in milliseconds, between two such polls; they slow down while nothing comes. `pollMinMs` to 60,000. @defaultValue `500` */
+  pollMaxMs?: number;
+  /** How often, in milliseconds, the wake-ups are checked against the collections themselves. 100 to 600,000. @defaultValue `5000` */
+  safetyPollMs?: number;
+}
+
+/** The options with every default filled in. `maxMessages`, `currentSession` may be absent. */
+export type ResolvedOptions = Readonly<
+  Required<Omit<ServiceOutboxOptions, 'maxMessages' | 'currentSession'>> &
+    Pick<ServiceOutboxOptions, 'maxMessages' | 'currentSession'>
+>;
+
+const MiB = 1024 * 1024;
+
+/** The defaults, next to the limits that the documentation gives. */
+export const defaults = {
+  sizeBytes: 256 * MiB,
+  sequencer: true,
+  setup: 'create',
+  leaseMs: 5_000,
+  closeTimeoutMs: 10_000,
+  appendBatchSize: 1_000,
+  pollMinMs: 20,
+  pollMaxMs: 500,
+  safetyPollMs: 5_000,
+} as const satisfies ServiceOutboxOptions;
+
+const wholeNumberLimits = {
+  sizeBytes: [MiB, 2 ** 50],
+  maxMessages: [100, 2 ** 31 - 2],
+  leaseMs: [100, 600_000],
+  closeTimeoutMs: [0, 600_000],
+  appendBatchSize: [1, 1_000],
+  pollMinMs: [1, 60_000],
+  pollMaxMs: [1, 60_000],
+  safetyPollMs: [100, 600_000],
+} as const satisfies Partial<Record<keyof ServiceOutboxOptions, readonly [number, number]>>;
+
+const known: ReadonlySet<string> = new Set<keyof ServiceOutboxOptions>([
+  'connection',
+  'sequencer',
+  'setup',
+  'currentSession',
+  ...(Object.keys(wholeNumberLimits) as (keyof typeof wholeNumberLimits)[]),
+]);
+
+/** Fills in the defaults and refuses what is unknown, out of its limits or contradictory. */
+export function resolveOptions(given: ServiceOutboxOptions = {}): ResolvedOptions {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new OutboxError('INVALID_OPTION', `the options must be an object, got ${shown(given)}`);
+  }
+  for (const key of Object.keys(given)) {
+    if (!known.has(key)) throw invalid(key, 'is unknown', `the options are ${[...known].sort().join(', ')}`);
+  }
+  const set = Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  ) as ServiceOutboxOptions;
+  for (const [key, [least, most]] of Object.entries(wholeNumberLimits)) {
+    const value = set[key as keyof typeof wholeNumberLimits];
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least && value <= most)) {
+      throw invalid(key, `must be a whole number from ${least} to ${most}`, `got ${shown(value)}`);
+    }
+  }
+  if (set.sequencer !== undefined && typeof set.sequencer !== 'boolean') {
+    throw invalid('sequencer', 'must be true or false', `got ${shown(set.sequencer)}`);
+  }
+  if (set.setup !== undefined && !['create', 'check', 'none'].includes(set.setup)) {
+    throw invalid('setup', 'must be "create", "check" or "none"', `got ${shown(set.setup)}`);
+  }
+  if (set.currentSession !== undefined && typeof set.currentSession !== 'function') {
+    throw invalid(
+      'currentSession',
+      'must be a function that returns a ClientSession',
+      `got ${shown(set.currentSession)}`,
+    );
+  }
+  const resolved = { ...defaults, connection: mongoose.connection, ...set };
+  if (typeof resolved.connection?.getClient !== 'function' || resolved.connection.base === undefined) {
+    throw invalid(
+      'connection',
+      'must be a mongoose Connection',
+      `got ${shown(resolved.connection)}; pass mongoose.connection or mongoose.createConnection(…)`,
+    );
+  }
+  if (resolved.pollMaxMs < resolved.pollMinMs) {
+    throw invalid('pollMaxMs', `must not be less than pollMinMs (${resolved.pollMinMs})`, `got ${resolved.pollMaxMs}`);
+  }
+  return Object.freeze(resolved);
+}
+
+function invalid(option: string, rule: string, rest: string): OutboxError {
+  return new OutboxError('INVALID_OPTION', `option ${option} ${rule}: ${rest}`);
+}

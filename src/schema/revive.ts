@@ -1,0 +1,99 @@
+import type { Schema } from 'mongoose';
+import { payloadSchema } from './payload-schema.js';
+import type mongoose from 'mongoose';
+
+type Revive = (value: unknown) => unknown;
+/** What of a SchemaType is read here; versions 8 and 9 of mongoose keep an array's element type under different names. */
+interface ReadableType {
+  instance: string;
+  schema?: Schema;
+  caster?: ReadableType;
+  embeddedSchemaType?: ReadableType;
+  $embeddedSchemaType?: ReadableType;
+  $__schemaType?: ReadableType;
+}
+
+/**
+ * From data as the driver decodes it to data as its type says, by schema: a Map for a Map path, a Buffer for binary
+ * data, a number for a Number path that another program stored as a 64-bit integer, a bigint for a BigInt path.
+ * Fields and types that the schemas do not know are delivered as the driver gives them, with binary data as Buffer.
+ */
+export class Reviver {
+  readonly #byType = new Map<string, Revive>();
+
+  constructor(base: typeof mongoose, schemas: Record<string, { data: unknown }>) {
+    for (const [type, entry] of Object.entries(schemas))
+      this.#byType.set(type, reviveFields(payloadSchema(base, entry.data, `${type}.data`), ''));
+  }
+
+  data(type: string, data: unknown): unknown {
+    return (this.#byType.get(type) ?? reviveUnknown)(data);
+  }
+}
+
+function reviveFields(schema: Schema, prefix: string): Revive {
+  const byField = new Map<string, Revive>();
+  for (const [path, type] of Object.entries(schema.paths as unknown as Record<string, ReadableType>)) {
+    if (!path.startsWith(prefix) || path.endsWith('.$*')) continue;
+    const [field, ...rest] = path.slice(prefix.length).split('.');
+    if (field === undefined || byField.has(field)) continue;
+    byField.set(field, rest.length > 0 ? reviveFields(schema, `${prefix}${field}.`) : reviveType(type));
+  }
+  return (value) => {
+    if (!isDocument(value)) return reviveUnknown(value);
+    for (const field in value) value[field] = (byField.get(field) ?? reviveUnknown)(value[field]);
+    return value;
+  };
+}
+
+function reviveType(type: ReadableType): Revive {
+  if (type.instance === 'Map') return reviveMap(type.$__schemaType);
+  if (type.schema !== undefined) return orArray(reviveFields(type.schema, ''));
+  switch (type.instance) {
+    case 'Array': {
+      const element = type.embeddedSchemaType ?? type.$embeddedSchemaType ?? type.caster;
+      return orArray(element?.instance === undefined ? reviveUnknown : reviveType(element));
+    }
+    case 'Number':
+    case 'Int32':
+    case 'Double':
+      return (value) => (typeof value === 'bigint' ? Number(value) : value);
+    case 'BigInt':
+      return (value) => (typeof value === 'number' ? BigInt(value) : value);
+    case 'String':
+    case 'Boolean':
+    case 'Date':
+    case 'ObjectId':
+    case 'Decimal128':
+      return (value) => value;
+    default:
+      return reviveUnknown;
+  }
+}
+
+function reviveMap(element: ReadableType | undefined): Revive {
+  const revive = element === undefined ? reviveUnknown : reviveType(element);
+  return (value) =>
+    isDocument(value) ? new Map(Object.entries(value).map(([key, inner]) => [key, revive(inner)])) : value;
+}
+
+function orArray(revive: Revive): Revive {
+  const self: Revive = (value) => (Array.isArray(value) ? value.map(self) : revive(value));
+  return self;
+}
+
+/** Binary data of subtype 0 is what a Buffer is stored as; every other BSON type stays the driver's own class. */
+function reviveUnknown(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(reviveUnknown);
+  const bson = value as { _bsontype?: string; sub_type?: number; buffer?: Uint8Array; position?: number };
+  if (bson._bsontype === 'Binary' && bson.sub_type === 0 && bson.buffer !== undefined) {
+    return Buffer.from(bson.buffer.buffer, bson.buffer.byteOffset, bson.position);
+  }
+  if (isDocument(value)) for (const field in value) value[field] = reviveUnknown(value[field]);
+  return value;
+}
+
+function isDocument(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}

@@ -1,0 +1,276 @@
+import type { Scheduler, Stream } from '@most/types';
+import type mongoose from 'mongoose';
+import type { ClientSession, Model } from 'mongoose';
+import { OutboxError, shown } from './errors.js';
+import { OutboxEmitter, type OutboxEvents, type OutboxListener } from './events.js';
+import { inTurn } from './internal/session-queue.js';
+import { Lifecycle } from './internal/lifecycle.js';
+import type { Cursor, Delivered, LogEntry, Of, OutboxMessage, Put, TailOptions } from './message.js';
+import { resolveOptions, type ResolvedOptions, type ServiceOutboxOptions } from './options.js';
+import { checkSchemas } from './schema/check-schemas.js';
+import { compileLogModel, removeLogModel } from './schema/log-model.js';
+import type { AnySchemas, MessageOf, MessageSchemas } from './schema/message-schemas.js';
+import { checkName } from './schema/names.js';
+import { largestMessage, toPending } from './schema/pending-message.js';
+import { PutModels } from './schema/put-models.js';
+import { Reviver } from './schema/revive.js';
+import { Sequencer, sequencerLease } from './sequencer/sequencer.js';
+import { insertPending } from './store/insert-pending.js';
+import { reserveName } from './store/reserve-name.js';
+import { readLogStatus, readPendingStatus, readSequencerStatus } from './store/read-status.js';
+import { setUp, type LogCap } from './store/set-up.js';
+import { Store } from './store/store.js';
+import { checkTransaction, mongooseSession, noTransaction, transactionOf } from './store/transaction-of.js';
+import { Tails } from './tail/tails.js';
+
+/** What `status` tells. Positions are 0 when nothing was ever appended. */
+export interface OutboxStatus {
+  /** Committed messages that are not in the log yet, and the age in milliseconds of the oldest. */
+  pending: { count: number; oldestMs: number | null };
+  /** The log: its first and last position, messages and bytes between them, its cap, and who keeps it from overwriting. */
+  log: {
+    first: number;
+    last: number;
+    entries: number;
+    bytes: number;
+    sizeBytes: number;
+    maxMessages: number | null;
+    heldBy: string | null;
+  };
+  /** The elected process, or null where none takes part: pending then only grows. */
+  sequencer: { owner: string | null; epoch: number; expiresInMs: number | null };
+  /** Named consumers. */
+  consumers: readonly never[];
+}
+
+/**
+ * A transactional outbox: messages put inside a mongoose transaction are appended, once it commits, exactly once and in
+ * causal order to a capped log that any number of readers tail.
+ *
+ * @example
+ * ```ts
+ * type Message = { type: "order_created"; data: { ordernr: number } };
+ * const outbox = new ServiceOutbox<Message>("OrderServiceOutbox", {
+ *   order_created: { data: { ordernr: { type: Number, required: true } } },
+ * });
+ * await mongoose.connection.transaction(async (session) => {
+ *   await Order.create([{ ordernr: 1 }], { session });
+ *   await outbox.put({ type: "order_created", data: { ordernr: 1 } }, session);
+ * });
+ * ```
+ */
+export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDisposable {
+  /** The name given; the log's collection has it too. */
+  readonly name: string;
+  /**
+   * The log as a mongoose model, for queries only; `_id` is the position, one discriminator per message type.
+   * `{ type: { $exists: true } }` leaves the genesis entry out.
+   */
+  readonly model: Model<LogEntry<Message>>;
+
+  readonly #options: ResolvedOptions;
+  readonly #store: Store;
+  readonly #putModels: PutModels;
+  readonly #events: OutboxEmitter;
+  readonly #sequencer: Sequencer;
+  readonly #tails: Tails;
+  readonly #lifecycle: Lifecycle<LogCap>;
+
+  /**
+   * Does nothing on the server; see `init`.
+   *
+   * @param name letters, digits, `_`, `.`, `-`; at most 100 characters
+   * @param schemas one per message type; see `MessageSchemas`
+   * @throws `INVALID_NAME`, `INVALID_SCHEMA`, `INVALID_OPTION`; `NAME_IN_USE` while another outbox of this name is open on the connection
+   */
+  constructor(name: string, schemas: MessageSchemas<Message>, options?: ServiceOutboxOptions) {
+    checkName(name);
+    const declared: unknown = schemas;
+    checkSchemas(declared);
+    this.name = name;
+    this.#options = resolveOptions(options);
+    const { connection } = this.#options;
+    const base = connection.base as unknown as typeof mongoose;
+    this.#putModels = new PutModels(base, name, declared);
+    const reviver = new Reviver(base, declared);
+    const freeName = reserveName(connection, name);
+    try {
+      this.model = compileLogModel<Message>(connection, name, declared, this.#options);
+    } catch (error) {
+      freeName();
+      throw error;
+    }
+    this.#store = new Store(connection, name);
+    this.#events = new OutboxEmitter(name);
+    this.#sequencer = new Sequencer(this.#store, this.#options, this.#events.emit);
+    this.#tails = new Tails(this.#store, this.#options, reviver, this.#events.emit, {
+      ready: () => this.#lifecycle.ready(),
+      takePart: () => this.#takePart(),
+    });
+    this.#lifecycle = new Lifecycle(
+      name,
+      () => setUp(this.#store, this.#options),
+      async () => {
+        this.#tails.close();
+        await this.#sequencer.close(this.#options.closeTimeoutMs);
+        removeLogModel(connection, name);
+        freeName();
+      },
+    );
+  }
+
+  /** The same as the constructor, with the message type inferred from the schemas. */
+  static define<const S extends AnySchemas>(
+    name: string,
+    schemas: S,
+    options?: ServiceOutboxOptions,
+  ): ServiceOutbox<MessageOf<S>> {
+    return new ServiceOutbox<MessageOf<S>>(name, schemas as unknown as MessageSchemas<MessageOf<S>>, options);
+  }
+
+  /**
+   * Creates the collections and checks them, once, as the option `setup` says; every other call awaits it. Call it when
+   * the service starts: a transaction that began before the collections existed must be retried by MongoDB's rules.
+   *
+   * @throws `NOT_CONNECTED`, `CONNECTION_CLOSED`, `NOT_A_REPLICA_SET`, `SERVER_TOO_OLD`, `STRICT_API`, `CAPPED_UNSUPPORTED`, `LOG_NOT_CAPPED`, `PENDING_UNSUITABLE`, `NOT_SET_UP`; a failed call can be repeated
+   */
+  async init(): Promise<void> {
+    await this.#lifecycle.ready();
+  }
+
+  /**
+   * Puts a message inside the caller's transaction: it is delivered if and only if the transaction commits. One insert,
+   * nothing else is sent. Puts started together on one session are queued in the order of the calls.
+   *
+   * @param session the transaction's session. May be left out where mongoose's `transactionAsyncLocalStorage` or the
+   * option `currentSession` supplies it. `null`: outside any transaction, on purpose, at w:majority.
+   * @returns the message's id: its own, else 24 hexadecimal digits
+   * @throws before anything is sent, with the transaction still usable: `NO_TRANSACTION`, `INVALID_SESSION`,
+   * `INVALID_MESSAGE`, `UNKNOWN_TYPE`, `MESSAGE_TOO_LARGE`, `CLOSED`, or mongoose's ValidationError. Errors of the
+   * driver pass as they are, and end the transaction as any failed write does.
+   */
+  put(message: Put<Message>, session?: ClientSession | null): Promise<string>;
+  /**
+   * Puts several messages in one round trip, in their order; one bad message refuses them all.
+   * @returns their ids, in the same order
+   */
+  put(messages: readonly Put<Message>[], session?: ClientSession | null): Promise<string[]>;
+  async put(
+    message: Put<Message> | readonly Put<Message>[],
+    session?: ClientSession | null,
+  ): Promise<string | string[]> {
+    this.#lifecycle.checkOpen();
+    const messages = Array.isArray(message) ? (message as readonly Put<Message>[]) : [message as Put<Message>];
+    const ambient =
+      session === undefined ? (this.#options.currentSession?.() ?? mongooseSession(this.#options.connection)) : session;
+    if (ambient === undefined) throw noTransaction('put was called without a session, and none is ambient');
+    const ids =
+      ambient === null ? await this.#put(messages, null) : await inTurn(ambient, () => this.#put(messages, ambient));
+    return Array.isArray(message) ? ids : (ids[0] as string);
+  }
+
+  async #put(messages: readonly Put<Message>[], session: ClientSession | null): Promise<string[]> {
+    if (messages.length === 0)
+      throw new OutboxError('INVALID_MESSAGE', 'put was called with an empty array: give at least one message');
+    const cap = await this.#lifecycle.ready();
+    if (session !== null) checkTransaction(this.#store, session);
+    const transaction = session === null ? undefined : transactionOf(session);
+    const most = largestMessage(cap.sizeBytes);
+    const pending = [];
+    for (const message of messages) pending.push(await toPending(message, this.#putModels, this.#store.mongo, most));
+    if (session !== null) {
+      // A put that was not awaited must not go into the next transaction of the session, nor outside any.
+      checkTransaction(this.#store, session);
+      if (transactionOf(session) !== transaction)
+        throw noTransaction('the transaction that put was called in has ended meanwhile');
+    }
+    await insertPending(this.#store, pending, session);
+    return pending.map(({ id, _id }) => id ?? _id.toHexString());
+  }
+
+  /**
+   * The log as a @most stream from the cursor on, then live: `[stream, scheduler, close]`. The stream is cold, each run
+   * reads for itself. `close` ends every run without an error. @most has no back-pressure: for work that must be done
+   * in order, and awaited, use `messages`.
+   *
+   * @param cursor default `"beginning"`
+   * @throws `INVALID_CURSOR`, `INVALID_OPTION`, `UNKNOWN_TYPE`, `CLOSED`. The stream itself ends with `POSITION_LOST` when the log
+   * has overwritten what comes next
+   */
+  tail<T extends Message['type'] = Message['type']>(
+    cursor: Cursor = 'beginning',
+    options: TailOptions<T> = {},
+  ): [Stream<Delivered<Of<Message, T>>>, Scheduler, () => Promise<void>] {
+    this.#lifecycle.checkOpen();
+    return this.#tails.tail<Delivered<Of<Message, T>>>(cursor, options, this.#putModels.types);
+  }
+
+  /**
+   * The log as an async iterable from the cursor on, then live; with `live: false` it ends at the end of the log (what
+   * is still pending is not waited for). The next message is taken only when asked for, so a slow loop is never overrun.
+   *
+   * @param cursor default `"beginning"`
+   * @throws as `tail`
+   */
+  messages<T extends Message['type'] = Message['type']>(
+    cursor: Cursor = 'beginning',
+    options: TailOptions<T> & { live?: boolean } = {},
+  ): AsyncIterable<Delivered<Of<Message, T>>> {
+    this.#lifecycle.checkOpen();
+    return this.#tails.messages<Delivered<Of<Message, T>>>(cursor, options, this.#putModels.types);
+  }
+
+  /** How the outbox is doing, in a few indexed queries. */
+  async status(): Promise<OutboxStatus> {
+    await this.#lifecycle.ready();
+    const [pending, log, sequencer] = await Promise.all([
+      readPendingStatus(this.#store),
+      readLogStatus(this.#store),
+      readSequencerStatus(this.#store, sequencerLease),
+    ]);
+    return { pending, log: { ...log, heldBy: null }, sequencer, consumers: [] };
+  }
+
+  /** Calls `listener` at each such event. */
+  on<E extends keyof OutboxEvents>(event: E, listener: OutboxListener<E>): this {
+    this.#events.on(event, listener);
+    return this;
+  }
+
+  /** Takes a listener off again. */
+  off<E extends keyof OutboxEvents>(event: E, listener: OutboxListener<E>): this {
+    this.#events.off(event, listener);
+    return this;
+  }
+
+  /**
+   * Takes part in the election of the sequencer without reading. A live `tail` or `messages` does so by itself.
+   * @throws `SEQUENCER_DISABLED` with the option `sequencer: false`; what `init` throws
+   */
+  async start(): Promise<void> {
+    if (!this.#options.sequencer) {
+      throw new OutboxError(
+        'SEQUENCER_DISABLED',
+        `start() was called on the outbox ${shown(this.name)} which has the option sequencer: false: leave the option out in the processes that are to move messages`,
+      );
+    }
+    await this.#lifecycle.ready();
+    this.#takePart();
+  }
+
+  /**
+   * Ends all readers without an error, lets the append under way finish (at most `closeTimeoutMs`) and gives the lease
+   * back, so that another process takes over at once. Later calls throw `CLOSED`. Idempotent. The connection stays open.
+   */
+  close(): Promise<void> {
+    return this.#lifecycle.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #takePart(): void {
+    if (this.#options.sequencer) this.#sequencer.start();
+  }
+}

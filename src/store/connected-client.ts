@@ -1,0 +1,74 @@
+import type mongoose from 'mongoose';
+import type { Connection } from 'mongoose';
+import { OutboxError } from '../errors.js';
+
+const connectedState = 1;
+
+/** What mongoose keeps about a connection beside its declared interface. */
+type ConnectionInside = Connection & {
+  _closeCalled?: boolean;
+  destroyed?: boolean;
+  config: { bufferTimeoutMS?: number };
+};
+
+/**
+ * Waits until the connection is open, as mongoose's own operations do: at most `bufferTimeoutMS` (10 s by default).
+ * @throws `NOT_CONNECTED` when it does not open in time, `CONNECTION_CLOSED` when the service has closed it.
+ */
+export async function connectedClient(connection: Connection): Promise<mongoose.mongo.MongoClient> {
+  const inside = connection as ConnectionInside;
+  if (connection.readyState !== connectedState || connection.db === undefined) {
+    // A connection that has been open once is reconnected by the driver itself, which also bounds the wait.
+    const opened = connection.db !== undefined && inside._closeCalled !== true;
+    if (!opened) await opening(inside);
+  }
+  return connection.getClient() as unknown as mongoose.mongo.MongoClient;
+}
+
+/** Whether the service has closed the connection. */
+export function isClosedByService(connection: Connection): boolean {
+  const inside = connection as ConnectionInside;
+  return inside._closeCalled === true || inside.destroyed === true;
+}
+
+export function connectionClosed(cause?: unknown): OutboxError {
+  return new OutboxError(
+    'CONNECTION_CLOSED',
+    'the service has closed the mongoose connection: close the outbox first, or open the connection again',
+    { cause },
+  );
+}
+
+async function opening(connection: ConnectionInside): Promise<void> {
+  if (isClosedByService(connection) && connection.readyState !== 2) {
+    throw connectionClosed();
+  }
+  const base = connection.base as unknown as { get(key: string): unknown };
+  const timeoutMs = connection.config?.bufferTimeoutMS ?? (base.get('bufferTimeoutMS') as number | undefined) ?? 10_000;
+  let timer: NodeJS.Timeout | undefined;
+  let listener: (() => void) | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      listener = resolve;
+      connection.once('connected', listener);
+      timer = setTimeout(() => {
+        reject(
+          new OutboxError(
+            'NOT_CONNECTED',
+            `the mongoose connection did not open within ${timeoutMs} ms (bufferTimeoutMS): call mongoose.connect(…) or pass the right connection, and check that the server is up`,
+          ),
+        );
+      }, timeoutMs);
+      // Resolves at once where nobody has called connect yet, so it can't be what is waited for.
+      connection.asPromise().then(() => connection.readyState === connectedState && resolve(), reject);
+    });
+  } catch (error) {
+    if (error instanceof OutboxError) throw error;
+    throw new OutboxError('NOT_CONNECTED', 'the mongoose connection could not be opened: see the cause', {
+      cause: error,
+    });
+  } finally {
+    clearTimeout(timer);
+    if (listener !== undefined) connection.removeListener('connected', listener);
+  }
+}

@@ -1,0 +1,40 @@
+import type { ClientSession } from 'mongoose';
+import { majority, type Document, type Store } from './store.js';
+
+/** The end of the log as the sequencer builds on it. */
+export interface EndOfLog {
+  position: number;
+  /** Milliseconds since 1970. */
+  created: number;
+  /** Running byte count of all messages up to and including this position. */
+  bytes: bigint;
+  /** Tokens of the newest entries: what may still stand in pending although it was appended. */
+  tokens: unknown[];
+}
+
+/**
+ * The newest `count` entries, by position (never by natural order) and at readConcern majority: an entry that is not
+ * majority-committed can roll back, and what was built on it would be a gap or a loss.
+ */
+export async function readEndOfLog(store: Store, session: ClientSession, count: number): Promise<EndOfLog> {
+  const reply = await store.command(
+    {
+      find: store.names.log,
+      sort: { _id: -1 },
+      limit: count,
+      singleBatch: true,
+      projection: { token: 1, created: 1, bytes: 1 },
+      readConcern: majority,
+    },
+    { session },
+  );
+  const entries = reply['cursor'].firstBatch as Document[];
+  const last = entries[0];
+  if (last === undefined) return { position: 0, created: 0, bytes: 0n, tokens: [] };
+  return {
+    position: Number(last['_id']),
+    created: (last['created'] as Date).getTime(),
+    bytes: BigInt(last['bytes'] as bigint),
+    tokens: entries.filter((entry) => entry['token'] !== undefined).map((entry) => entry['token'] as unknown),
+  };
+}

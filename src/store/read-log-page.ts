@@ -1,0 +1,44 @@
+import type { ClientSession } from 'mongoose';
+import { majority, type Document, type Store } from './store.js';
+
+/** An entry of the log as it is read: the stored fields, and where the server keeps it. */
+export interface StoredEntry {
+  _id: number;
+  type?: string;
+  data: unknown;
+  created: Date;
+  bytes: bigint;
+  id?: string;
+  key?: string;
+  headers?: Record<string, string>;
+  token?: { toHexString?(): string };
+  /** The server's record id; in a capped collection it rises in order of insertion, which shows stray entries. */
+  $recordId: bigint;
+}
+
+/**
+ * The entries after `position`, by index, at readConcern majority in the causally consistent session. At most `limit`,
+ * and at most the 16 MiB that the server puts into one reply.
+ */
+export async function readLogPage(
+  store: Store,
+  session: ClientSession,
+  position: number,
+  limit: number,
+): Promise<StoredEntry[]> {
+  const reply = await store.command(
+    {
+      find: store.names.log,
+      filter: { _id: { $gt: position } },
+      sort: { _id: 1 },
+      hint: { _id: 1 },
+      limit,
+      batchSize: limit,
+      singleBatch: true,
+      showRecordId: true,
+      readConcern: majority,
+    },
+    { session },
+  );
+  return reply['cursor'].firstBatch as Document[] as StoredEntry[];
+}

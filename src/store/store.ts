@@ -1,0 +1,111 @@
+import type mongoose from 'mongoose';
+import type { ClientSession, Connection } from 'mongoose';
+import { collectionNames, type CollectionRole } from '../schema/names.js';
+import { OutboxError } from '../errors.js';
+import { connectedClient, connectionClosed, isClosedByService } from './connected-client.js';
+
+type Mongo = typeof mongoose.mongo;
+export type Document = mongoose.mongo.Document;
+
+/**
+ * BSON options of every command, whatever the service's connection says. Numbers come as numbers, 64-bit integers as
+ * bigint, binary data as Binary; `undefined` was refused before.
+ */
+export const plainBson = {
+  raw: false,
+  promoteValues: true,
+  promoteLongs: true,
+  promoteBuffers: false,
+  useBigInt64: true,
+  bsonRegExp: false,
+  ignoreUndefined: false,
+  serializeFunctions: false,
+} as const;
+
+/** BSON types kept apart, so that a double 1 and a 64-bit 5 are written back as what they were. */
+export const exactBson = {
+  promoteValues: false,
+  promoteLongs: false,
+  promoteBuffers: false,
+  useBigInt64: false,
+  bsonRegExp: true,
+} as const;
+
+/**
+ * Time limit of one request on a waiting cursor, in milliseconds. The service's own `timeoutMS` would end an idle
+ * cursor, and the driver refuses 0 beside `maxAwaitTimeMS`; newer drivers ignore it.
+ */
+export const cursorTimeoutMs = 60_000;
+
+export const majority = { level: 'majority' } as const;
+/** A write that waits for the majority, but not for ever: past `wtimeoutMS` the caller starts over. */
+export const writeMajority = (wtimeoutMS: number) => ({ w: 'majority', wtimeoutMS }) as const;
+
+/**
+ * The one way to the server: the driver's own database handle of the service's connection, with explicit sessions.
+ * mongoose's models are not used here: a loop started inside `connection.transaction` would carry that transaction's
+ * session for ever where `transactionAsyncLocalStorage` is on.
+ */
+export class Store {
+  readonly names: ReturnType<typeof collectionNames>;
+  readonly mongo: Mongo;
+
+  constructor(
+    readonly connection: Connection,
+    readonly outbox: string,
+  ) {
+    this.names = collectionNames(outbox);
+    this.mongo = (connection.base as unknown as { mongo: Mongo }).mongo;
+  }
+
+  /** Waits for the connection as mongoose does. @throws `NOT_CONNECTED` */
+  connected(): Promise<mongoose.mongo.MongoClient> {
+    return connectedClient(this.connection);
+  }
+
+  get client(): mongoose.mongo.MongoClient {
+    return this.connection.getClient() as unknown as mongoose.mongo.MongoClient;
+  }
+
+  /** @throws `CONNECTION_CLOSED`, `NOT_CONNECTED` */
+  get db(): mongoose.mongo.Db {
+    if (this.closedByService) throw connectionClosed();
+    if (this.connection.db === undefined)
+      throw new OutboxError('NOT_CONNECTED', 'the mongoose connection is not open yet: await outbox.init() first');
+    return this.client.db(this.connection.db.databaseName);
+  }
+
+  get closedByService(): boolean {
+    return isClosedByService(this.connection);
+  }
+
+  closedError(cause?: unknown): OutboxError {
+    return connectionClosed(cause);
+  }
+
+  /** A session of the library's own, never the caller's; causally consistent. */
+  session(): ClientSession {
+    return this.client.startSession({ causalConsistency: true }) as unknown as ClientSession;
+  }
+
+  /** One command on the primary, not retried by the driver, without the service's own time limits and BSON options. */
+  command(command: Document, options: { session?: ClientSession; [bson: string]: unknown } = {}): Promise<Document> {
+    return this.db.command(command, {
+      ...plainBson,
+      readPreference: 'primary',
+      timeoutMS: 0,
+      ...options,
+    } as mongoose.mongo.RunCommandOptions);
+  }
+
+  /** A collection whose operations read from the primary at majority, and are retried by the driver where the service lets it. */
+  collection(role: CollectionRole): mongoose.mongo.Collection<Document> {
+    return this.db.collection<Document>(this.names[role], {
+      ...plainBson,
+      readPreference: 'primary',
+      readConcern: majority,
+      writeConcern: { w: 'majority' },
+      timeoutMS: 0,
+    } as mongoose.mongo.CollectionOptions);
+  }
+}

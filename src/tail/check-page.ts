@@ -1,0 +1,45 @@
+/** Most entries that one stale sequencer can leave as strays: the largest batch; see sequencer/limits.ts. */
+const largestStrayRun = 1_000;
+
+/**
+ * How many entries a page asks for: more than two stale sequencers can leave as strays, so that a page of strays
+ * alone can't be taken for the log.
+ */
+export const pageSize = 2 * largestStrayRun + 48;
+
+/** A reply near the server's 16 MiB may have been cut there, so a shorter page does not show the end of the log. */
+const cutReplyBytes = 8n * 1024n * 1024n;
+
+/** What checking reads of an entry. */
+export interface PageEntry {
+  _id: number;
+  bytes: bigint;
+  $recordId: bigint;
+}
+
+/**
+ * - `ok`: these are the entries after the position, none missing; `atEnd` tells that they reach the end of the log.
+ * - `empty`: nothing there.
+ * - `lost`: entries after the position have been overwritten (or the page holds stray entries, which means the same).
+ * - `unsure`: contiguous, but too short to tell strays from the log; compare with the oldest position.
+ */
+export type PageVerdict = 'empty' | 'lost' | { verdict: 'ok' | 'unsure'; atEnd: boolean };
+
+/**
+ * Judges a page that was read by index after `position`. Two things show that something is missing: a jump in the
+ * positions, the page's first included, and a record id that does not rise (a stray entry was inserted after its
+ * successor). A run that rises in both and reaches the end of the log, or is longer than any run of strays, is the log.
+ */
+export function checkPage(position: number, entries: readonly PageEntry[], limit: number = pageSize): PageVerdict {
+  let previous: PageEntry | undefined;
+  for (const entry of entries) {
+    if (entry._id !== (previous?._id ?? position) + 1) return 'lost';
+    if (previous !== undefined && entry.$recordId <= previous.$recordId) return 'lost';
+    previous = entry;
+  }
+  const first = entries[0];
+  if (first === undefined || previous === undefined) return 'empty';
+  const full = entries.length >= limit;
+  const cut = previous.bytes - first.bytes >= cutReplyBytes;
+  return { verdict: full || !cut || entries.length > 2 * largestStrayRun ? 'ok' : 'unsure', atEnd: !full && !cut };
+}

@@ -1,0 +1,16 @@
+import type { Reviver } from '../schema/revive.js';
+import type { StoredEntry } from '../store/read-log-page.js';
+
+/** The message as readers get it. */
+export function toDelivered<D>(entry: StoredEntry, reviver: Reviver): D {
+  const type = entry.type as string;
+  return {
+    type,
+    data: reviver.data(type, entry.data),
+    id: entry.id ?? entry.token?.toHexString?.() ?? String(entry.token),
+    position: entry._id,
+    created: entry.created,
+    ...(entry.key === undefined ? {} : { key: entry.key }),
+    headers: entry.headers ?? {},
+  } as D;
+}

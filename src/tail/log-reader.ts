@@ -1,0 +1,173 @@
+import type { ClientSession } from 'mongoose';
+import { OutboxError } from '../errors.js';
+import type { Emit } from '../events.js';
+import { abandonable, abandoned, pause } from '../internal/abort.js';
+import { backoffMs } from '../internal/backoff.js';
+import type { Cursor } from '../message.js';
+import type { ResolvedOptions } from '../options.js';
+import { findPositionAt, readNewest, readNewestLinearizable, readOldest, type LogPoint } from '../store/log-bounds.js';
+import { readLogPage, type StoredEntry } from '../store/read-log-page.js';
+import type { Store } from '../store/store.js';
+import { checkPage, pageSize } from './check-page.js';
+import type { LogWatch } from './log-watch.js';
+import { decideResume } from './resume-decision.js';
+import { startPosition } from './start-position.js';
+
+/** How long, in milliseconds, the check of a position beyond the end waits for the majority. */
+const linearizableMs = 10_000;
+
+/**
+ * Reads the log from a cursor on, page by page: by index at majority, then woken by the watch. It goes on by itself
+ * after errors and elections, and ends with `POSITION_LOST` rather than skip anything.
+ *
+ * starting (cursor -> position) -> catching up -> live (waits for the watch) -> ended
+ */
+export class LogReader {
+  #position = 0;
+  #session: ClientSession;
+
+  constructor(
+    private readonly store: Store,
+    private readonly watch: LogWatch,
+    private readonly options: ResolvedOptions,
+    private readonly emit: Emit,
+  ) {
+    this.#session = store.session();
+  }
+
+  /** Pages of entries, the genesis entry left out. Ends when the signal aborts; without `live`, at the end of the log. */
+  async *pages(cursor: Cursor, live: boolean, signal: AbortSignal): AsyncGenerator<StoredEntry[], void, undefined> {
+    const release = live ? this.watch.use() : undefined;
+    try {
+      // A log that wraps may overtake a reader between the choice of its start and its first page: "beginning" then starts anew.
+      let start = await this.#untilItWorks(() => this.#start(cursor), signal);
+      let verifyPlace = false;
+      let known = this.watch.interruptions;
+      let endForNow: number | undefined;
+      if (!live) endForNow = (await this.#untilItWorks(() => this.#newest(), signal))?.position;
+      while (!signal.aborted && start !== undefined) {
+        const mark = this.watch.mark();
+        if (live && known !== this.watch.interruptions) {
+          known = this.watch.interruptions;
+          verifyPlace = true;
+        }
+        if (verifyPlace && (await this.#untilItWorks(() => this.#verifyPlace(), signal)) === undefined) return;
+        verifyPlace = false;
+        const page = await this.#untilItWorks(() => this.#page(), signal);
+        if (page === undefined) return;
+        if (page === 'lost') {
+          if (cursor !== 'beginning' || start.read) {
+            const error = await this.#untilItWorks(() => this.#lost(), signal);
+            if (error !== undefined) throw error;
+            return;
+          }
+          start = await this.#untilItWorks(() => this.#start(cursor), signal);
+          continue;
+        }
+        const last = page.entries.at(-1);
+        if (last !== undefined) {
+          this.#position = last._id;
+          start.read = true;
+          const messages = page.entries.filter((entry) => entry.type !== undefined);
+          if (messages.length > 0) yield messages;
+        }
+        if (!live && (page.atEnd || this.#position >= (endForNow ?? 0))) return;
+        if (live && page.atEnd) await this.watch.changedSince(mark, signal);
+      }
+    } finally {
+      release?.();
+      void this.#session.endSession().catch(() => undefined);
+    }
+  }
+
+  async #page(): Promise<{ entries: StoredEntry[]; atEnd: boolean } | 'lost'> {
+    this.watch.advance(this.#session);
+    const entries = await readLogPage(this.store, this.#session, this.#position, pageSize);
+    const verdict = checkPage(this.#position, entries);
+    if (verdict === 'lost') return 'lost';
+    if (verdict === 'empty') return { entries, atEnd: true };
+    if (verdict.verdict === 'unsure') {
+      const oldest = await readOldest(this.store);
+      if (oldest === undefined || (entries[0] as StoredEntry)._id < oldest.position) return 'lost';
+    }
+    return { entries, atEnd: verdict.atEnd };
+  }
+
+  /** Sets the position from the cursor. */
+  async #start(cursor: Cursor): Promise<{ read: boolean }> {
+    const oldest = await readOldest(this.store);
+    let newest = await readNewest(this.store);
+    if (oldest === undefined || newest === undefined) throw this.#noLog();
+    if (typeof cursor === 'number' && cursor > newest.position)
+      newest = (await readNewestLinearizable(this.store, linearizableMs)) ?? newest;
+    const start = startPosition(cursor, { oldest, newest });
+    if (start === 'lost') throw positionLost(describe(cursor), oldest.position, newest.position);
+    this.#position =
+      start === 'findDate'
+        ? (await findPositionAt(this.store, cursor as Date, oldest.position, newest.position)) - 1
+        : start.position;
+    return { read: false };
+  }
+
+  #newest(): Promise<LogPoint | undefined> {
+    return readNewest(this.store);
+  }
+
+  /** After an interruption: a log that was made anew would hold nothing beyond the position for a long time. */
+  async #verifyPlace(): Promise<true> {
+    let newest = await readNewest(this.store);
+    if ((newest?.position ?? -1) < this.#position) newest = await readNewestLinearizable(this.store, linearizableMs);
+    if (newest === undefined) throw this.#noLog();
+    if (newest.position < this.#position) throw positionLost(describe(this.#position), 0, newest.position);
+    return true;
+  }
+
+  async #lost(): Promise<OutboxError> {
+    const [oldest, newest] = await Promise.all([readOldest(this.store), readNewest(this.store)]);
+    return positionLost(describe(this.#position), oldest?.position ?? 0, newest?.position ?? 0);
+  }
+
+  #noLog(): OutboxError {
+    return new OutboxError(
+      'POSITION_LOST',
+      `the log ${this.store.names.log} is empty or gone: it was dropped while this outbox was open; make a new outbox, and read from "beginning"`,
+    );
+  }
+
+  /** Tries until it works, is hopeless, or the signal aborts (then undefined). */
+  async #untilItWorks<T>(step: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      try {
+        const outcome = await abandonable(step(), signal);
+        return outcome === abandoned ? undefined : outcome;
+      } catch (error) {
+        if (this.store.closedByService) throw this.store.closedError(error);
+        if (decideResume(error) === 'fail') throw error;
+        this.emit('error', { part: 'tail', error });
+        await pause(backoffMs(failures, this.options.pollMinMs, this.options.safetyPollMs), signal);
+        this.#renewSession();
+      }
+    }
+    return undefined;
+  }
+
+  /** A session whose command was lost may still be in use by it. */
+  #renewSession(): void {
+    const { operationTime } = this.#session;
+    void this.#session.endSession().catch(() => undefined);
+    this.#session = this.store.session();
+    if (operationTime !== undefined) this.#session.advanceOperationTime(operationTime);
+  }
+}
+
+function describe(cursor: Cursor): string {
+  return cursor instanceof Date ? `the Date ${cursor.toISOString()}` : `position ${String(cursor)}`;
+}
+
+function positionLost(cursor: string, oldest: number, newest: number): OutboxError {
+  return new OutboxError(
+    'POSITION_LOST',
+    `reading on after ${cursor} is not possible without a gap: the log now holds the positions ${Math.max(1, oldest)} to ${newest}; what was between has been overwritten, or the log was made anew; start from "beginning", and make the log larger (sizeBytes) if readers fall behind`,
+    { oldest: Math.max(1, oldest) },
+  );
+}

@@ -1,0 +1,138 @@
+import { newDefaultScheduler } from '@most/scheduler';
+import type { Scheduler, Stream } from '@most/types';
+import { OutboxError, shown } from '../errors.js';
+import type { Emit } from '../events.js';
+import type { Cursor, TailOptions } from '../message.js';
+import type { ResolvedOptions } from '../options.js';
+import type { Reviver } from '../schema/revive.js';
+import type { Store } from '../store/store.js';
+import { toDelivered } from './delivered.js';
+import { LogReader } from './log-reader.js';
+import { LogWatch } from './log-watch.js';
+import { MessageIterator } from './message-iterator.js';
+import { checkCursor } from './start-position.js';
+import { TailStream } from './tail-stream.js';
+
+/** What reading needs of the outbox. */
+export interface TailHost {
+  /** Resolves when the collections are there. */
+  ready(): Promise<unknown>;
+  /** A live reader makes its process take part in the election. */
+  takePart(): void;
+}
+
+const optionNames = ['types', 'signal', 'live'];
+
+/** All readers of one outbox in this process. */
+export class Tails {
+  readonly #closed = new AbortController();
+  readonly #watch: LogWatch;
+
+  constructor(
+    private readonly store: Store,
+    private readonly options: ResolvedOptions,
+    private readonly reviver: Reviver,
+    private readonly emit: Emit,
+    private readonly host: TailHost,
+  ) {
+    this.#watch = new LogWatch(store, options, emit);
+  }
+
+  tail<D>(cursor: Cursor, options: TailOptions, known: readonly string[]): [Stream<D>, Scheduler, () => Promise<void>] {
+    checkCursor(cursor);
+    const types = checkTailOptions(options, known, ['types', 'signal']);
+    const closed = new AbortController();
+    const ends = anySignal([closed.signal, this.#closed.signal, options.signal]);
+    const stream = new TailStream<D>((signal) => this.#batches<D>(cursor, true, types, signal), ends);
+    return [
+      stream,
+      newDefaultScheduler(),
+      () => {
+        closed.abort();
+        return Promise.resolve();
+      },
+    ];
+  }
+
+  messages<D>(cursor: Cursor, options: TailOptions & { live?: boolean }, known: readonly string[]): AsyncIterable<D> {
+    checkCursor(cursor);
+    const types = checkTailOptions(options, known, optionNames);
+    const live = options.live ?? true;
+    const ends = anySignal([this.#closed.signal, options.signal]);
+    return {
+      [Symbol.asyncIterator]: () =>
+        new MessageIterator<D>((signal) => this.#batches<D>(cursor, live, types, signal), ends),
+    };
+  }
+
+  /** Ends all readers without an error. */
+  close(): void {
+    this.#closed.abort();
+  }
+
+  async *#batches<D>(
+    cursor: Cursor,
+    live: boolean,
+    types: ReadonlySet<string> | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<D[], void, undefined> {
+    try {
+      await this.host.ready();
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
+    }
+    if (signal.aborted) return;
+    if (live) this.host.takePart();
+    const from = cursor instanceof Date ? cursor.getTime() : undefined;
+    for await (const page of new LogReader(this.store, this.#watch, this.options, this.emit).pages(
+      cursor,
+      live,
+      signal,
+    )) {
+      const wanted = page.filter(
+        (entry) =>
+          (types === undefined || types.has(entry.type as string)) &&
+          (from === undefined || entry.created.getTime() >= from),
+      );
+      if (wanted.length > 0) yield wanted.map((entry) => toDelivered<D>(entry, this.reviver));
+    }
+  }
+}
+
+function anySignal(signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
+}
+
+function checkTailOptions(
+  options: unknown,
+  known: readonly string[],
+  names: readonly string[],
+): ReadonlySet<string> | undefined {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw invalid(`the options must be an object: got ${shown(options)}`);
+  const extra = Object.keys(options).find((name) => !names.includes(name));
+  if (extra !== undefined) throw invalid(`option ${shown(extra)} is unknown: the options are ${names.join(', ')}`);
+  const { types, signal, live } = options as { types?: unknown; signal?: unknown; live?: unknown };
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw invalid(`option signal must be an AbortSignal: got ${shown(signal)}`);
+  if (live !== undefined && typeof live !== 'boolean')
+    throw invalid(`option live must be true or false: got ${shown(live)}`);
+  if (types === undefined) return undefined;
+  if (!Array.isArray(types) || types.length === 0)
+    throw invalid(
+      `option types must be an array of at least one message type: got ${Array.isArray(types) ? 'an empty array' : shown(types)}`,
+    );
+  for (const type of types as unknown[]) {
+    if (typeof type !== 'string' || !known.includes(type))
+      throw new OutboxError(
+        'UNKNOWN_TYPE',
+        `option types names ${shown(type)}, which this outbox does not declare: it declares ${known.map(shown).join(', ')}`,
+      );
+  }
+  return new Set(types as string[]);
+}
+
+function invalid(text: string): OutboxError {
+  return new OutboxError('INVALID_OPTION', text);
+}
