@@ -1,5 +1,4 @@
 import type { Scheduler, Stream } from '@most/types';
-import type mongoose from 'mongoose';
 import type { ClientSession, Model } from 'mongoose';
 import { OutboxError, shown } from './errors.js';
 import { OutboxEmitter, type OutboxEvents, type OutboxListener } from './events.js';
@@ -90,7 +89,7 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
     this.name = name;
     this.#options = resolveOptions(options);
     const { connection } = this.#options;
-    const base = connection.base as unknown as typeof mongoose;
+    const base = connection.base;
     this.#putModels = new PutModels(base, name, declared);
     const reviver = new Reviver(base, declared);
     const freeName = reserveName(connection, name);
@@ -111,7 +110,7 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
       name,
       () => setUp(this.#store, this.#options),
       async () => {
-        this.#tails.close();
+        await this.#tails.close();
         await this.#sequencer.close(this.#options.closeTimeoutMs);
         removeLogModel(connection, name);
         freeName();

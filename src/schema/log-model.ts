@@ -1,10 +1,7 @@
-import type mongoose from 'mongoose';
 import type { Connection, Model } from 'mongoose';
 import { OutboxError } from '../errors.js';
 import type { LogEntry, OutboxMessage } from '../message.js';
 import { payloadSchema } from './payload-schema.js';
-
-type Mongoose = typeof mongoose;
 
 /** The name of the log's model on the service's connection; one that the service will hardly use itself. */
 function modelName(outbox: string): string {
@@ -35,7 +32,7 @@ export function compileLogModel<M extends OutboxMessage>(
   schemas: Record<string, { data: unknown }>,
   cap: { sizeBytes: number; maxMessages?: number | undefined },
 ): Model<LogEntry<M>> {
-  const base = connection.base as unknown as Mongoose;
+  const base = connection.base;
   const options = { autoCreate: false, autoIndex: false, versionKey: false, id: false, minimize: false } as const;
   const log = new base.Schema(
     {

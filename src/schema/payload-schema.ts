@@ -93,7 +93,7 @@ function undeclared(at: string, got: string): OutboxError {
 
 function preparedClone(base: Mongoose, schema: Schema): Schema {
   const clone = (schema as Schema & { _clone(constructor: unknown): Schema })._clone(base.Schema);
-  for (const [option, value] of Object.entries(storedAsPut)) clone.set(option as 'strict', value as 'throw');
+  for (const [option, value] of Object.entries(storedAsPut)) clone.set(option as 'strict', value);
   for (const [path, schemaType] of Object.entries(schema.paths as Record<string, AnySchemaType>)) {
     if (schemaType.schema === undefined || schemaType.instance === 'Map' || path.includes('$*')) continue;
     const inner = preparedClone(base, schemaType.schema);

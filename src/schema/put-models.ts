@@ -18,7 +18,7 @@ export class PutModels {
 
   constructor(base: Mongoose, outbox: string, schemas: Record<string, { data: unknown }>) {
     this.#base = base;
-    const isolated = new base.Mongoose({ autoCreate: false, autoIndex: false }) as Mongoose;
+    const isolated = new base.Mongoose({ autoCreate: false, autoIndex: false });
     const pending = isolated.model(
       `${outbox}.pending`,
       new isolated.Schema(

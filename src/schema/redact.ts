@@ -58,7 +58,7 @@ function findUnknownField(error: Violation | undefined, within: string): string 
 function clean(violation: Violation): void {
   const properties = violation.properties ?? {};
   const limit = limits.flatMap((name) =>
-    properties[name] === undefined ? [] : [`${name} ${String(properties[name])}`],
+    properties[name] === undefined ? [] : [`${name} ${shown(properties[name])}`],
   )[0];
   const text =
     violation.name === 'CastError'

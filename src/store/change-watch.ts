@@ -34,7 +34,7 @@ function watch(store: Store, role: CollectionRole, match: Document[], since: mon
     maxAwaitTimeMS: maxAwaitMs,
     timeoutMS: cursorTimeoutMs,
     readPreference: 'primary',
-  } as mongoose.mongo.ChangeStreamOptions);
+  });
   return {
     next: async () => ((await stream.next()) as { clusterTime: mongoose.mongo.Timestamp }).clusterTime,
     close: () => void stream.close().catch(() => undefined),

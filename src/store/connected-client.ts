@@ -2,13 +2,16 @@ import type mongoose from 'mongoose';
 import type { Connection } from 'mongoose';
 import { OutboxError } from '../errors.js';
 
-const connectedState = 1;
+/** `readyState` of mongoose's connections: https://mongoosejs.com/docs/api/connection.html#Connection.prototype.readyState */
+const connectedState = 1 as number;
+const connectingState = 2 as number;
 
 /** What mongoose keeps about a connection beside its declared interface. */
-type ConnectionInside = Connection & {
+type ConnectionInside = Omit<Connection, 'config' | 'readyState'> & {
+  readyState: number;
   _closeCalled?: boolean;
   destroyed?: boolean;
-  config: { bufferTimeoutMS?: number };
+  config?: { bufferTimeoutMS?: number };
 };
 
 /**
@@ -16,18 +19,18 @@ type ConnectionInside = Connection & {
  * @throws `NOT_CONNECTED` when it does not open in time, `CONNECTION_CLOSED` when the service has closed it.
  */
 export async function connectedClient(connection: Connection): Promise<mongoose.mongo.MongoClient> {
-  const inside = connection as ConnectionInside;
-  if (connection.readyState !== connectedState || connection.db === undefined) {
+  const inside = connection as unknown as ConnectionInside;
+  if (inside.readyState !== connectedState || connection.db === undefined) {
     // A connection that has been open once is reconnected by the driver itself, which also bounds the wait.
     const opened = connection.db !== undefined && inside._closeCalled !== true;
     if (!opened) await opening(inside);
   }
-  return connection.getClient() as unknown as mongoose.mongo.MongoClient;
+  return connection.getClient();
 }
 
 /** Whether the service has closed the connection. */
 export function isClosedByService(connection: Connection): boolean {
-  const inside = connection as ConnectionInside;
+  const inside = connection as unknown as ConnectionInside;
   return inside._closeCalled === true || inside.destroyed === true;
 }
 
@@ -40,7 +43,7 @@ export function connectionClosed(cause?: unknown): OutboxError {
 }
 
 async function opening(connection: ConnectionInside): Promise<void> {
-  if (isClosedByService(connection) && connection.readyState !== 2) {
+  if (isClosedByService(connection as unknown as Connection) && connection.readyState !== connectingState) {
     throw connectionClosed();
   }
   const base = connection.base as unknown as { get(key: string): unknown };

@@ -11,7 +11,7 @@ export async function insertPending(
   messages: readonly PendingMessage[],
   session: ClientSession | null,
 ): Promise<void> {
-  const pending = store.db.collection<Document>(store.names.pending, { ...plainBson } as never);
+  const pending = store.db.collection<Document>(store.names.pending, { ...plainBson });
   const options = session === null ? { writeConcern: { w: 'majority' } as const } : { session };
   await pending.insertMany(messages as never[], { ordered: true, ...options });
 }

@@ -107,7 +107,7 @@ export async function readLease(
         { $match: { _id: id } },
         { $project: { owner: 1, epoch: 1, expiresInMs: { $subtract: ['$expiresAt', '$$NOW'] } } },
       ],
-      session === undefined ? {} : { session: session as never },
+      session === undefined ? {} : { session: session },
     )
     .toArray();
   if (lease === undefined) return undefined;

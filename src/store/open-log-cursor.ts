@@ -27,7 +27,7 @@ export function openLogCursor(store: Store, session: ClientSession, position: nu
       maxAwaitTimeMS: maxAwaitMs,
       timeoutMS: cursorTimeoutMs,
       readConcern: { level: 'local' },
-      session: session as never,
+      session: session,
     },
   );
   return {

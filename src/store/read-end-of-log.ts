@@ -1,5 +1,5 @@
 import type { ClientSession } from 'mongoose';
-import { majority, type Document, type Store } from './store.js';
+import { majority, type Document, type FindReply, type Store } from './store.js';
 
 /** The end of the log as the sequencer builds on it. */
 export interface EndOfLog {
@@ -28,13 +28,13 @@ export async function readEndOfLog(store: Store, session: ClientSession, count: 
     },
     { session },
   );
-  const entries = reply['cursor'].firstBatch as Document[];
+  const entries = (reply as unknown as FindReply<Document>).cursor.firstBatch;
   const last = entries[0];
   if (last === undefined) return { position: 0, created: 0, bytes: 0n, tokens: [] };
   return {
     position: Number(last['_id']),
     created: (last['created'] as Date).getTime(),
     bytes: BigInt(last['bytes'] as bigint),
-    tokens: entries.filter((entry) => entry['token'] !== undefined).map((entry) => entry['token'] as unknown),
+    tokens: entries.filter((entry) => entry['token'] !== undefined).map((entry) => entry['token']),
   };
 }

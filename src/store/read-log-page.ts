@@ -1,5 +1,5 @@
 import type { ClientSession } from 'mongoose';
-import { majority, type Document, type Store } from './store.js';
+import { majority, type FindReply, type Store } from './store.js';
 
 /** An entry of the log as it is read: the stored fields, and where the server keeps it. */
 export interface StoredEntry {
@@ -11,7 +11,7 @@ export interface StoredEntry {
   id?: string;
   key?: string;
   headers?: Record<string, string>;
-  token?: { toHexString?(): string };
+  token?: unknown;
   /** The server's record id; in a capped collection it rises in order of insertion, which shows stray entries. */
   $recordId: bigint;
 }
@@ -40,5 +40,5 @@ export async function readLogPage(
     },
     { session },
   );
-  return reply['cursor'].firstBatch as Document[] as StoredEntry[];
+  return (reply as unknown as FindReply<StoredEntry>).cursor.firstBatch;
 }

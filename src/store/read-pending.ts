@@ -1,6 +1,6 @@
 import type { ClientSession } from 'mongoose';
 import type mongoose from 'mongoose';
-import { exactBson, type Document, type Store } from './store.js';
+import { exactBson, type Document, type FindReply, type Store } from './store.js';
 
 /** A message of pending with its BSON types as they are, and its size as it was read. */
 export interface PendingDocument {
@@ -31,9 +31,12 @@ export async function readPending(store: Store, session: ClientSession, limit: n
     },
     { session, ...exactBson, fieldsAsRaw: { firstBatch: true } },
   );
-  const raw = reply['cursor'].firstBatch as Uint8Array[];
+  const { firstBatch, atClusterTime } = (reply as unknown as FindReply<Uint8Array>).cursor;
   return {
-    documents: raw.map((bytes) => ({ size: bytes.length, fields: store.mongo.BSON.deserialize(bytes, exactBson) })),
-    atClusterTime: reply['cursor'].atClusterTime as mongoose.mongo.Timestamp,
+    documents: firstBatch.map((bytes) => ({
+      size: bytes.length,
+      fields: store.mongo.BSON.deserialize(bytes, exactBson),
+    })),
+    atClusterTime: atClusterTime as mongoose.mongo.Timestamp,
   };
 }

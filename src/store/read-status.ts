@@ -17,9 +17,7 @@ export async function readPendingStatus(store: Store): Promise<{ count: number; 
 }
 
 /** Figures of the log; stray entries are in none of them. */
-export async function readLogStatus(
-  store: Store,
-): Promise<{
+export async function readLogStatus(store: Store): Promise<{
   first: number;
   last: number;
   entries: number;

@@ -4,6 +4,13 @@ import type { CollectionRole } from '../schema/names.js';
 import { checkServer } from './check-server.js';
 import type { Document, Store } from './store.js';
 
+/** What `listCollections` tells of a collection. */
+interface CollectionInfo {
+  name: string;
+  type: string;
+  options: { capped?: boolean; size?: number; max?: number };
+}
+
 /** The cap that the log really has. */
 export interface LogCap {
   sizeBytes: number;
@@ -37,20 +44,23 @@ export async function setUp(store: Store, options: ResolvedOptions): Promise<Log
       `missing in database ${store.db.databaseName}: ${missing.join(', ')}; let one process with the right to create collections call init() with setup: "create"`,
     );
   }
-  const cap = checkLog(store, found.get('log') as Document);
-  await checkPending(store, found.get('pending') as Document, options.setup === 'create');
+  const cap = checkLog(store, found.get('log') as CollectionInfo);
+  await checkPending(store, found.get('pending') as CollectionInfo, options.setup === 'create');
   await ensureGenesis(store, options.setup === 'create');
   return cap;
 }
 
-async function existing(store: Store): Promise<Map<CollectionRole, Document>> {
+async function existing(store: Store): Promise<Map<CollectionRole, CollectionInfo>> {
   const infos = await store.db
     .listCollections({ name: { $in: roles.map((role) => store.names[role]) } }, { nameOnly: false })
     .toArray();
-  const byName = new Map(infos.map((info) => [info.name, info as Document]));
-  return new Map(
-    roles.flatMap((role) => (byName.has(store.names[role]) ? [[role, byName.get(store.names[role]) as Document]] : [])),
-  );
+  const byName = new Map(infos.map((info) => [info.name, info as unknown as CollectionInfo]));
+  const found = new Map<CollectionRole, CollectionInfo>();
+  for (const role of roles) {
+    const info = byName.get(store.names[role]);
+    if (info !== undefined) found.set(role, info);
+  }
+  return found;
 }
 
 async function create(store: Store, role: CollectionRole, cap: LogCap): Promise<void> {
@@ -73,23 +83,23 @@ async function create(store: Store, role: CollectionRole, cap: LogCap): Promise<
   }
 }
 
-/** CommandNotSupported, CommandNotFound, InvalidOptions: what servers without capped collections were seen to answer. */
+/** CommandNotFound, InvalidOptions, CommandNotSupported, and the code of Amazon DocumentDB's "Feature not supported". */
 function isUnsupported(error: unknown): boolean {
   return [115, 59, 72, 303].includes(serverCode(error) ?? 0);
 }
 
-function checkLog(store: Store, info: Document): LogCap {
-  if (info['type'] !== 'collection' || info['options']?.capped !== true) {
+function checkLog(store: Store, info: CollectionInfo): LogCap {
+  if (info.type !== 'collection' || info.options.capped !== true) {
     throw new OutboxError(
       'LOG_NOT_CAPPED',
       `the collection ${store.names.log} exists and is not capped: the log must be a capped collection; choose another name for the outbox, or drop or rename that collection if nothing needs it`,
     );
   }
-  const max = Number(info['options'].max ?? 0);
-  return { sizeBytes: Number(info['options'].size), maxMessages: max > 0 && max < 2 ** 31 - 1 ? max : undefined };
+  const max = Number(info.options.max ?? 0);
+  return { sizeBytes: Number(info.options.size), maxMessages: max > 0 && max < 2 ** 31 - 1 ? max : undefined };
 }
 
-async function checkPending(store: Store, info: Document, mayCreate: boolean): Promise<void> {
+async function checkPending(store: Store, info: CollectionInfo, mayCreate: boolean): Promise<void> {
   const name = store.names.pending;
   const refuse = (what: string) => {
     throw new OutboxError(
@@ -97,8 +107,8 @@ async function checkPending(store: Store, info: Document, mayCreate: boolean): P
       `the collection ${name} ${what}: pending must be an ordinary collection, since transactions write to it; drop or rename that collection if nothing needs it, or choose another name for the outbox`,
     );
   };
-  if (info['type'] !== 'collection') refuse(`is a ${info['type']}`);
-  if (info['options']?.capped === true) refuse('is capped');
+  if (info.type !== 'collection') refuse(`is a ${info.type}`);
+  if (info.options.capped === true) refuse('is capped');
   const stats: Document = await store.command({ collStats: name });
   if (stats['sharded'] === true) refuse('is sharded');
   if (mayCreate) {
@@ -106,7 +116,7 @@ async function checkPending(store: Store, info: Document, mayCreate: boolean): P
     return;
   }
   const indexes = await store.collection('pending').listIndexes().toArray();
-  if (!indexes.some((index) => JSON.stringify(index['key']) === JSON.stringify(pendingOrder.key))) {
+  if (!indexes.some((index) => JSON.stringify((index as Document)['key']) === JSON.stringify(pendingOrder.key))) {
     throw new OutboxError(
       'NOT_SET_UP',
       `the index { ts: 1, _id: 1 } is missing on ${name}: let one process with the right to create indexes call init() with setup: "create"`,

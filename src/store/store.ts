@@ -5,7 +5,13 @@ import { OutboxError } from '../errors.js';
 import { connectedClient, connectionClosed, isClosedByService } from './connected-client.js';
 
 type Mongo = typeof mongoose.mongo;
-export type Document = mongoose.mongo.Document;
+/** The server's reply to `find`. */
+export interface FindReply<D> {
+  cursor: { firstBatch: D[]; atClusterTime?: mongoose.mongo.Timestamp };
+}
+
+/** Fields of a document, or of a server's reply, that are looked at one by one. */
+export type Document = Record<string, unknown>;
 
 /**
  * BSON options of every command, whatever the service's connection says. Numbers come as numbers, 64-bit integers as
@@ -64,7 +70,7 @@ export class Store {
   }
 
   get client(): mongoose.mongo.MongoClient {
-    return this.connection.getClient() as unknown as mongoose.mongo.MongoClient;
+    return this.connection.getClient();
   }
 
   /** @throws `CONNECTION_CLOSED`, `NOT_CONNECTED` */
@@ -85,7 +91,7 @@ export class Store {
 
   /** A session of the library's own, never the caller's; causally consistent. */
   session(): ClientSession {
-    return this.client.startSession({ causalConsistency: true }) as unknown as ClientSession;
+    return this.client.startSession({ causalConsistency: true });
   }
 
   /** One command on the primary, not retried by the driver, without the service's own time limits and BSON options. */
@@ -95,7 +101,7 @@ export class Store {
       readPreference: 'primary',
       timeoutMS: 0,
       ...options,
-    } as mongoose.mongo.RunCommandOptions);
+    });
   }
 
   /** A collection whose operations read from the primary at majority, and are retried by the driver where the service lets it. */
@@ -106,6 +112,6 @@ export class Store {
       readConcern: majority,
       writeConcern: { w: 'majority' },
       timeoutMS: 0,
-    } as mongoose.mongo.CollectionOptions);
+    });
   }
 }

@@ -7,10 +7,16 @@ export function toDelivered<D>(entry: StoredEntry, reviver: Reviver): D {
   return {
     type,
     data: reviver.data(type, entry.data),
-    id: entry.id ?? entry.token?.toHexString?.() ?? String(entry.token),
+    id: entry.id ?? idOf(entry.token),
     position: entry._id,
     created: entry.created,
     ...(entry.key === undefined ? {} : { key: entry.key }),
     headers: entry.headers ?? {},
   } as D;
+}
+
+/** Our tokens are ObjectIds; a message put by other hands may have anything. */
+function idOf(token: unknown): string {
+  const objectId = token as { toHexString?: () => string } | null | undefined;
+  return objectId?.toHexString?.() ?? (typeof token === 'string' ? token : JSON.stringify(token));
 }

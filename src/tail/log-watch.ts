@@ -82,7 +82,7 @@ export class LogWatch {
 
   /** Lets a reader's session see at least what the watch has seen. */
   advance(session: ClientSession): void {
-    if (this.#time !== undefined) session.advanceOperationTime(this.#time as never);
+    if (this.#time !== undefined) session.advanceOperationTime(this.#time);
   }
 
   /** The next reader starts anew, should the service open its connection again. */
@@ -148,7 +148,7 @@ export class LogWatch {
           return;
         }
         if (first) onOpen();
-        this.#time = session.operationTime as mongoose.mongo.Timestamp | undefined;
+        this.#time = session.operationTime;
         if (newest !== undefined) this.#advanced(newest);
         next = cursor.next();
       }

@@ -1,5 +1,7 @@
 import type { Disposable, Scheduler, Sink, Stream } from '@most/types';
-import { currentTime } from '@most/scheduler';
+import { currentTime, newDefaultScheduler } from '@most/scheduler';
+
+export type { Scheduler, Stream };
 
 /** Opens a reader that gives batches and ends when the signal aborts. */
 export type OpenBatches<A> = (signal: AbortSignal) => AsyncIterable<readonly A[]>;
@@ -10,15 +12,25 @@ export type OpenBatches<A> = (signal: AbortSignal) => AsyncIterable<readonly A[]
  * A stream only observes: @most has no back-pressure, so a slow sink does not slow the reader.
  */
 export class TailStream<A> implements Stream<A> {
+  readonly #runs = new Set<Promise<void>>();
+
   constructor(
     private readonly open: OpenBatches<A>,
     private readonly closed: AbortSignal,
+    private readonly onRun: (run: Promise<void>) => void = () => undefined,
   ) {}
 
   run(sink: Sink<A>, scheduler: Scheduler): Disposable {
     const disposed = new AbortController();
-    void this.#pump(sink, scheduler, disposed.signal);
+    const pump = this.#pump(sink, scheduler, disposed.signal).finally(() => this.#runs.delete(pump));
+    this.#runs.add(pump);
+    this.onRun(pump);
     return { dispose: () => disposed.abort() };
+  }
+
+  /** Resolves when the runs under way have ended. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#runs);
   }
 
   async #pump(sink: Sink<A>, scheduler: Scheduler, disposed: AbortSignal): Promise<void> {
@@ -40,4 +52,9 @@ export class TailStream<A> implements Stream<A> {
     }
     if (!disposed.aborted) sink.end(currentTime(scheduler));
   }
+}
+
+/** A scheduler that all runs of a stream may share. */
+export function newScheduler(): Scheduler {
+  return newDefaultScheduler();
 }

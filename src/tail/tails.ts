@@ -1,5 +1,3 @@
-import { newDefaultScheduler } from '@most/scheduler';
-import type { Scheduler, Stream } from '@most/types';
 import { OutboxError, shown } from '../errors.js';
 import type { Emit } from '../events.js';
 import type { Cursor, TailOptions } from '../message.js';
@@ -11,7 +9,7 @@ import { LogReader } from './log-reader.js';
 import { LogWatch } from './log-watch.js';
 import { MessageIterator } from './message-iterator.js';
 import { checkCursor } from './start-position.js';
-import { TailStream } from './tail-stream.js';
+import { TailStream, newScheduler, type Scheduler, type Stream } from './tail-stream.js';
 
 /** What reading needs of the outbox. */
 export interface TailHost {
@@ -26,6 +24,8 @@ const optionNames = ['types', 'signal', 'live'];
 /** All readers of one outbox in this process. */
 export class Tails {
   readonly #closed = new AbortController();
+  /** Runs of streams, until they have ended. */
+  readonly #runs = new Set<Promise<void>>();
   readonly #watch: LogWatch;
 
   constructor(
@@ -43,13 +43,21 @@ export class Tails {
     const types = checkTailOptions(options, known, ['types', 'signal']);
     const closed = new AbortController();
     const ends = anySignal([closed.signal, this.#closed.signal, options.signal]);
-    const stream = new TailStream<D>((signal) => this.#batches<D>(cursor, true, types, signal), ends);
+    const stream = new TailStream<D>(
+      (signal) => this.#batches<D>(cursor, true, types, signal),
+      ends,
+      (run) => {
+        this.#runs.add(run);
+        const done = () => this.#runs.delete(run);
+        run.then(done, done);
+      },
+    );
     return [
       stream,
-      newDefaultScheduler(),
+      newScheduler(),
       () => {
         closed.abort();
-        return Promise.resolve();
+        return stream.ended();
       },
     ];
   }
@@ -65,9 +73,10 @@ export class Tails {
     };
   }
 
-  /** Ends all readers without an error. */
-  close(): void {
+  /** Ends all readers without an error; an iteration that is suspended in the service's own loop is not waited for. */
+  async close(): Promise<void> {
     this.#closed.abort();
+    await Promise.allSettled(this.#runs);
   }
 
   async *#batches<D>(
