@@ -3,7 +3,7 @@ export interface OutboxEvents {
   /** This process became the sequencer. */
   'sequencer:elected': { outbox: string; owner: string; epoch: number };
   /** This process is the sequencer no longer: it closed, its lease ran out, or another process has it. */
-  'sequencer:lost': { outbox: string; owner: string; epoch: number; reason: 'closed' | 'expired' | 'taken' | 'failed' };
+  'sequencer:lost': { outbox: string; owner: string; epoch: number; reason: 'closed' | 'expired' | 'taken' };
   /** The sequencer appended the positions `first` to `last`, majority-committed. */
   'log:append': { outbox: string; first: number; last: number; epoch: number };
   /** The wake-up cursor on the log was lost and is opened again; readers go on by index meanwhile. */

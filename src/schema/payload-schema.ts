@@ -1,17 +1,9 @@
 import type mongoose from 'mongoose';
 import type { Schema } from 'mongoose';
 import { OutboxError, shown } from '../errors.js';
+import { dropImplicitArrayDefaults, preparedClone, storedAsPut } from './prepared-schema.js';
 
 type Mongoose = typeof mongoose;
-/** The part of mongoose's SchemaType that its declarations leave out or differ in between versions 8 and 9. */
-type AnySchemaType = mongoose.SchemaType & {
-  schema?: Schema;
-  default(value: unknown): unknown;
-  options: Record<string, unknown>;
-};
-
-/** Nothing is stored but what was put: no `_id` in subdocuments, no dropped empty objects, unknown fields refused. */
-const storedAsPut = { _id: false, id: false, versionKey: false, minimize: false, strict: 'throw' } as const;
 
 /**
  * The mongoose Schema of a message type's data, from a literal (see `MessageSchemas` for how it is written) or from a
@@ -60,16 +52,23 @@ function convertField(base: Mongoose, field: unknown, at: string): unknown {
 }
 
 function convertDeclaration(base: Mongoose, field: Record<string, unknown>, at: string): Record<string, unknown> {
-  const of = field['of'] === undefined ? {} : { of: convertElement(base, field['of'], `${at}.of`) };
+  const of = field['of'] === undefined ? {} : { of: convertOf(base, field['of'], `${at}.of`) };
   return { ...field, type: convertType(base, field['type'], at), ...of };
 }
 
 function convertType(base: Mongoose, type: unknown, at: string): unknown {
-  if (Array.isArray(type)) return type.map((element) => convertElement(base, element, `${at}[]`));
+  if (Array.isArray(type) && type.length === 1) return [convertElement(base, type[0], `${at}[]`)];
   if (isSchema(type)) return preparedClone(base, type);
-  if (isPlainObject(type)) return schemaOf(base, type, at);
+  if (isPlainObject(type) && Object.keys(type).length > 0) return schemaOf(base, type, at);
   if (typeof type === 'function' || typeof type === 'string') return type;
-  throw undeclared(at, shown(type));
+  throw undeclared(at, isPlainObject(type) ? '{}' : shown(type));
+}
+
+/** What a Map holds; or, in an array, what mongoose's Union chooses from. */
+function convertOf(base: Mongoose, of: unknown, at: string): unknown {
+  return Array.isArray(of) && of.length > 1
+    ? of.map((choice) => convertElement(base, choice, at))
+    : convertElement(base, of, at);
 }
 
 function convertElement(base: Mongoose, element: unknown, at: string): unknown {
@@ -89,31 +88,6 @@ function undeclared(at: string, got: string): OutboxError {
     'INVALID_SCHEMA',
     `the field ${at} declares no type: got ${got}; write a type such as String, { type: String, required: true }, or Schema.Types.Mixed for anything`,
   );
-}
-
-function preparedClone(base: Mongoose, schema: Schema): Schema {
-  const clone = (schema as Schema & { _clone(constructor: unknown): Schema })._clone(base.Schema);
-  for (const [option, value] of Object.entries(storedAsPut)) clone.set(option as 'strict', value);
-  for (const [path, schemaType] of Object.entries(schema.paths as Record<string, AnySchemaType>)) {
-    if (schemaType.schema === undefined || schemaType.instance === 'Map' || path.includes('$*')) continue;
-    const inner = preparedClone(base, schemaType.schema);
-    clone.path(path, {
-      ...schemaType.options,
-      type: schemaType.instance === 'Array' || schemaType.instance === 'DocumentArray' ? [inner] : inner,
-    } as never);
-  }
-  dropImplicitArrayDefaults(clone);
-  return clone;
-}
-
-/** mongoose gives every array a default of `[]`; what was not put must not be stored. */
-function dropImplicitArrayDefaults(schema: Schema): void {
-  schema.eachPath((_path, schemaType) => {
-    const type = schemaType as AnySchemaType;
-    if (!/Array$/.test(type.instance) || Object.hasOwn(type.options, 'default')) return;
-    type.options['default'] = undefined;
-    type.default(undefined);
-  });
 }
 
 export function isPlainObject(value: unknown): value is Record<string, unknown> {

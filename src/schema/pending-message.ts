@@ -26,6 +26,9 @@ const entryOverheadBytes = 128;
 /** BSON limit of a document, less room for what the log, and later records about the message, add to it. */
 const maxDocumentBytes = 16 * 1024 * 1024 - 64 * 1024;
 
+/** Objects that hold no fields: mongoose would store them as `{}`. */
+const notFields = [Array, Map, Set, Date] as const;
+
 const messageKeys = new Set(['type', 'data', 'id', 'key', 'headers']);
 
 /** Largest message, in bytes of BSON, for a log of `sizeBytes`: an eighth of the log, and less than the BSON limit. */
@@ -51,7 +54,7 @@ export async function toPending(
     ...(key === undefined ? {} : { key }),
     ...(headers === undefined || Object.keys(headers).length === 0 ? {} : { headers: { ...headers } }),
   };
-  const bytes = mongo.BSON.calculateObjectSize(pending) + entryOverheadBytes;
+  const bytes = sizeOf(pending, mongo) + entryOverheadBytes;
   if (bytes > maxBytes) {
     throw new OutboxError(
       'MESSAGE_TOO_LARGE',
@@ -59,6 +62,16 @@ export async function toPending(
     );
   }
   return pending;
+}
+
+function sizeOf(pending: PendingMessage, mongo: typeof mongoose.mongo): number {
+  try {
+    return mongo.BSON.calculateObjectSize(pending);
+  } catch (error) {
+    throw invalid(
+      `the data of message type ${shown(pending.type)} can't be encoded (${(error as Error).name}): ObjectId, Decimal128 and the like must come from the driver of this outbox's own mongoose`,
+    );
+  }
 }
 
 /** Checks everything of a message but its data against its type. */
@@ -71,7 +84,7 @@ export function checkMessage(message: unknown): asserts message is OutboxMessage
     );
   const { type, data, id, key, headers } = message;
   if (typeof type !== 'string') throw invalid(`a message's type must be a string: got ${shown(type)}`);
-  if (typeof data !== 'object' || data === null || Array.isArray(data))
+  if (typeof data !== 'object' || data === null || notFields.some((type) => data instanceof type))
     throw invalid(`the data of message type ${shown(type)} must be an object: got ${shown(data)}`);
   checkText('id', id, type);
   checkText('key', key, type);

@@ -1,10 +1,20 @@
 import type mongoose from 'mongoose';
 import type { Model, Schema } from 'mongoose';
 import { OutboxError, shown } from '../errors.js';
+import { compileExactCopy, notExact } from './exact-copy.js';
 import { isPlainObject, payloadSchema } from './payload-schema.js';
 import { redact } from './redact.js';
+import { findUnknownField } from './unknown-field.js';
+import { findUnstorable } from './unstorable.js';
 
 type Mongoose = typeof mongoose;
+
+interface PutModel {
+  model: Model<unknown>;
+  data: Schema;
+  hasNestedPaths: boolean;
+  exactCopy: ((data: unknown) => unknown) | undefined;
+}
 
 /**
  * The models that validate and cast what is put: one discriminator per message type over `<name>.pending`.
@@ -13,7 +23,7 @@ type Mongoose = typeof mongoose;
  * say) do not change what a message is. They never touch a connection.
  */
 export class PutModels {
-  readonly #models = new Map<string, { model: Model<unknown>; data: Schema; hasNestedPaths: boolean }>();
+  readonly #models = new Map<string, PutModel>();
   readonly #base: Mongoose;
 
   constructor(base: Mongoose, outbox: string, schemas: Record<string, { data: unknown }>) {
@@ -45,7 +55,12 @@ export class PutModels {
         value: type,
         clone: false,
       }) as unknown as Model<unknown>;
-      this.#models.set(type, { model, data, hasNestedPaths: hasNestedPaths(data) });
+      this.#models.set(type, {
+        model,
+        data,
+        hasNestedPaths: hasNestedPaths(data),
+        exactCopy: compileExactCopy(entry.data, data),
+      });
     }
   }
 
@@ -56,7 +71,7 @@ export class PutModels {
   /**
    * The data as it is to be stored: validated and cast by the schema of its type, nothing added but explicit defaults.
    * @throws mongoose's ValidationError for schema violations, without payload values; `UNKNOWN_TYPE`; `INVALID_MESSAGE`
-   * for unknown fields and for `undefined`.
+   * for unknown fields, and for `undefined` and what else BSON can't hold.
    */
   async cast(type: string, data: object): Promise<object> {
     const entry = this.#models.get(type);
@@ -66,11 +81,13 @@ export class PutModels {
         `no schema for message type ${shown(type)}: this outbox declares ${this.types.map(shown).join(', ')}`,
       );
     }
-    const hole = findUndefined(data, 'data');
-    if (hole !== undefined) {
+    const copy = entry.exactCopy?.(data) ?? notExact;
+    if (copy !== notExact) return copy;
+    const unstorable = findUnstorable(data, 'data');
+    if (unstorable !== undefined) {
       throw new OutboxError(
         'INVALID_MESSAGE',
-        `${hole} is undefined in a message of type ${shown(type)}: leave the field out, or put null where its schema allows it`,
+        `${unstorable.path} is ${unstorable.what} in a message of type ${shown(type)}, which can't be stored: leave the field out, or put null where its schema allows it`,
       );
     }
     let stored: { data: object };
@@ -79,29 +96,11 @@ export class PutModels {
       await document.validate();
       stored = (document as unknown as { toBSON(): { data: object } }).toBSON();
     } catch (error) {
-      throw redact(this.#base, error, type);
+      throw redact(this.#base, error, type, () => findUnknownField(entry.data, data, 'data'));
     }
     if (entry.hasNestedPaths) dropEmptyNested(entry.data, data, stored.data as Record<string, unknown>, '');
     return stored.data;
   }
-}
-
-/** The path of the first `undefined` inside plain objects, arrays and Maps. */
-function findUndefined(value: unknown, path: string): string | undefined {
-  if (value === undefined) return path;
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (Array.isArray(value)) return firstHole(value.entries(), path);
-  if (value instanceof Map) return firstHole(value, path);
-  return isPlainObject(value) ? firstHole(Object.entries(value), path) : undefined;
-}
-
-function firstHole(entries: Iterable<[unknown, unknown]>, path: string): string | undefined {
-  for (const [key, value] of entries) {
-    if (value !== undefined && (typeof value !== 'object' || value === null)) continue;
-    const hole = findUndefined(value, `${path}.${String(key)}`);
-    if (hole !== undefined) return hole;
-  }
-  return undefined;
 }
 
 type SchemaInside = { schema?: Schema };

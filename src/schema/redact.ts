@@ -19,9 +19,15 @@ const limits = ['min', 'max', 'minlength', 'maxlength', 'enumValues', 'regexp'];
  * What mongoose threw, without a value of the message in any text: mongoose's own texts quote the payload, which then
  * ends up in logs. A ValidationError stays one, with its `errors` by path; anything else becomes `INVALID_MESSAGE`.
  */
-export function redact(base: typeof mongoose, error: unknown, type: string): unknown {
-  const unknownField = findUnknownField(error as Violation, '');
-  if (unknownField !== undefined) {
+export function redact(
+  base: typeof mongoose,
+  error: unknown,
+  type: string,
+  findField: () => string | undefined,
+): unknown {
+  const lastSteps = unknownFieldOf(error as Violation, '');
+  if (lastSteps !== undefined) {
+    const unknownField = findField() ?? lastSteps;
     return new OutboxError(
       'INVALID_MESSAGE',
       `the data of message type ${shown(type)} has the field ${shown(unknownField)} which its schema does not know: add it to the schema, or leave it out`,
@@ -44,21 +50,21 @@ export function redact(base: typeof mongoose, error: unknown, type: string): unk
 }
 
 /** mongoose reports an unknown field of a subdocument as the reason, or the reason's reason, of a failed cast. */
-function findUnknownField(error: Violation | undefined, within: string): string | undefined {
+function unknownFieldOf(error: Violation | undefined, within: string): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const path = [within, error.path].filter(Boolean).join('.');
   if (error.name === 'StrictModeError') return path;
   for (const inner of Object.values(error.errors ?? {})) {
-    const found = findUnknownField(inner, within);
+    const found = unknownFieldOf(inner, within);
     if (found !== undefined) return found;
   }
-  return findUnknownField(error.reason as Violation | undefined, path);
+  return unknownFieldOf(error.reason as Violation | undefined, path);
 }
 
 function clean(violation: Violation): void {
   const properties = violation.properties ?? {};
   const limit = limits.flatMap((name) =>
-    properties[name] === undefined ? [] : [`${name} ${shown(properties[name])}`],
+    properties[name] === undefined ? [] : [`${name} ${limitText(properties[name])}`],
   )[0];
   const text =
     violation.name === 'CastError'
@@ -69,6 +75,12 @@ function clean(violation: Violation): void {
     Object.assign(violation.properties, { value: undefined, message: text, reason: undefined });
   for (const inner of Object.values(violation.errors ?? {})) clean(inner);
   retext(violation, text);
+}
+
+function limitText(limit: unknown): string {
+  if (Array.isArray(limit)) return limit.map(shown).join(', ');
+  if (limit instanceof Date) return limit.toISOString();
+  return limit instanceof RegExp ? String(limit) : shown(limit);
 }
 
 /** The stack begins with the text that the error was made with. */

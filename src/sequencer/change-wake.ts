@@ -15,8 +15,10 @@ const retryMs = 30_000;
 export class ChangeWake {
   #stream: ChangeWatch | undefined;
   #release: (() => void) | undefined;
-  /** The change under way; kept between waits, since a stream must not be asked twice at once. */
-  #next: Promise<Timestamp> | undefined;
+  /** The stream that is being read: kept between waits, since a stream must not be asked twice at once. */
+  #reading: ChangeWatch | undefined;
+  /** The latest wait; an earlier one is over. */
+  #wait: { after: Timestamp; resolve: () => void } | undefined;
   #blockedUntil = 0;
 
   constructor(
@@ -36,18 +38,29 @@ export class ChangeWake {
   }
 
   /** Resolves at the first change later than `after`, or when the stream has failed; earlier changes are passed over. */
-  async changedAfter(after: Timestamp): Promise<void> {
+  changedAfter(after: Timestamp): Promise<void> {
     const stream = this.#stream;
+    if (stream === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wait = { after, resolve };
+      if (this.#reading === undefined) void this.#read(stream);
+    });
+  }
+
+  /** Reads as long as somebody waits: what nobody waits for costs nothing. */
+  async #read(stream: ChangeWatch): Promise<void> {
+    this.#reading = stream;
     try {
-      while (stream !== undefined && this.#stream === stream) {
-        this.#next ??= stream.next();
-        const at = await this.#next;
-        if (this.#stream !== stream) return;
-        this.#next = undefined;
-        if (at.greaterThan(after)) return;
+      while (this.#wait !== undefined) {
+        const at = await stream.next();
+        if (this.#reading !== stream) return;
+        if (this.#wait === undefined || !at.greaterThan(this.#wait.after)) continue;
+        this.#wait.resolve();
+        this.#wait = undefined;
       }
+      this.#reading = undefined;
     } catch (error) {
-      if (this.#stream !== stream) return;
+      if (this.#reading !== stream) return;
       this.close();
       this.#blockedUntil = performance.now() + retryMs;
       this.onError(error);
@@ -55,9 +68,9 @@ export class ChangeWake {
   }
 
   close(): void {
-    this.#next?.catch(() => undefined);
+    this.#wait?.resolve();
     this.#stream?.close();
     this.#release?.();
-    this.#stream = this.#release = this.#next = undefined;
+    this.#stream = this.#release = this.#reading = this.#wait = undefined;
   }
 }

@@ -10,8 +10,11 @@ export const resolveWindow = 2 * largestBatch;
 /** Most bytes in one append: well below what the server takes in one message, and quick to send. */
 const mostBatchBytes = 8 * 1024 * 1024;
 
-/** MongoDB's limit of a document, which an entry must keep to. */
-const maxBsonBytes = 16 * 1024 * 1024;
+/**
+ * MongoDB's limit of a document, less what put leaves free as well: a reader takes a page of a few entries for the end
+ * of the log because any other entry would have had room in the reply (tail/check-page.ts).
+ */
+const maxEntryBytes = 16 * 1024 * 1024 - 64 * 1024;
 
 /** What one append may hold. */
 export interface AppendLimits {
@@ -39,5 +42,5 @@ export function appendLimits(
 
 /** Largest single entry in bytes: it may exceed a batch's usual bytes when it goes alone. */
 export function largestAppend(limits: AppendLimits): number {
-  return Math.min(limits.quarter, maxBsonBytes);
+  return Math.min(limits.quarter, maxEntryBytes);
 }

@@ -10,6 +10,7 @@ import { deletePending } from '../store/delete-pending.js';
 import { readEndOfLog } from '../store/read-end-of-log.js';
 import { readLogCap } from '../store/read-log-cap.js';
 import { readPending, type PendingDocument } from '../store/read-pending.js';
+import { removeStrays } from '../store/remove-strays.js';
 import { recordRefused } from '../store/record-refused.js';
 import type { Store } from '../store/store.js';
 import { appendLimits, resolveWindow, type AppendLimits } from './limits.js';
@@ -87,6 +88,7 @@ export class LogMover {
   async #resolve(session: ClientSession): Promise<Base> {
     const end = await readEndOfLog(this.store, session, resolveWindow);
     await deletePending(this.store, session, end.tokens, this.options.leaseMs);
+    await removeStrays(this.store, resolveWindow);
     return end;
   }
 

@@ -32,6 +32,8 @@ export class PendingWake {
 
   /** Resolves when pending should be read again: it was empty at `emptyAt`. Also when a signal aborts. */
   async wait(emptyAt: mongoose.mongo.Timestamp, ...signals: AbortSignal[]): Promise<void> {
+    // Whoever comes here after the lease was lost would open a stream that nobody closes.
+    if (signals.some((signal) => signal.aborted)) return;
     if (this.#movedSinceWait > staleAfterMessages) this.#changes.close();
     this.#movedSinceWait = 0;
     const over = new AbortController();

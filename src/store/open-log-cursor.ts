@@ -14,12 +14,12 @@ export interface LogCursor {
 
 /**
  * Opens a tailable awaitData cursor from `position` on, that entry included, so that its first answer says that it is
- * open. readConcern local: at majority it would wake only at the next insert, or after a second. What it shows may
+ * open; after that, each append shows as its last entry. readConcern local: at majority it would wake only at the next insert, or after a second. What it shows may
  * still roll back; readers look again by index at majority, in a session that has seen this cursor's time.
  */
 export function openLogCursor(store: Store, session: ClientSession, position: number): LogCursor {
   const cursor = store.collection('log').find(
-    { _id: { $gte: position as never } },
+    { $or: [{ _id: position as never }, { last: true, _id: { $gt: position as never } }] },
     {
       projection: { _id: 1 },
       tailable: true,

@@ -22,6 +22,8 @@ export async function readEndOfLog(store: Store, session: ClientSession, count: 
       find: store.names.log,
       sort: { _id: -1 },
       limit: count,
+      // Without it the server ends a batch at 101 documents.
+      batchSize: count,
       singleBatch: true,
       projection: { token: 1, created: 1, bytes: 1 },
       readConcern: majority,

@@ -6,6 +6,8 @@ import { exactBson, type Document, type FindReply, type Store } from './store.js
 export interface PendingDocument {
   size: number;
   fields: Document;
+  /** Why it could be decoded only in part: what another program wrote. */
+  malformed?: string;
 }
 
 /** The oldest committed messages of pending, and the moment at which they were read. */
@@ -26,6 +28,8 @@ export async function readPending(store: Store, session: ClientSession, limit: n
       find: store.names.pending,
       sort: { ts: 1, _id: 1 },
       limit,
+      // Without it the server ends a batch at 101 documents.
+      batchSize: limit,
       singleBatch: true,
       readConcern: { level: 'snapshot' },
     },
@@ -33,10 +37,18 @@ export async function readPending(store: Store, session: ClientSession, limit: n
   );
   const { firstBatch, atClusterTime } = (reply as unknown as FindReply<Uint8Array>).cursor;
   return {
-    documents: firstBatch.map((bytes) => ({
-      size: bytes.length,
-      fields: store.mongo.BSON.deserialize(bytes, exactBson),
-    })),
+    documents: firstBatch.map((bytes) => decode(store, bytes)),
     atClusterTime: atClusterTime as mongoose.mongo.Timestamp,
   };
+}
+
+/** The server checks neither text nor regular expressions, so one message of another program must not stop all others. */
+function decode(store: Store, bytes: Uint8Array): PendingDocument {
+  const { BSON } = store.mongo;
+  try {
+    return { size: bytes.length, fields: BSON.deserialize(bytes, exactBson) };
+  } catch (error) {
+    const lenient = { ...exactBson, bsonRegExp: false, validation: { utf8: false } };
+    return { size: bytes.length, fields: BSON.deserialize(bytes, lenient), malformed: (error as Error).message };
+  }
 }

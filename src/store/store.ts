@@ -96,7 +96,10 @@ export class Store {
 
   /** One command on the primary, not retried by the driver, without the service's own time limits and BSON options. */
   command(command: Document, options: { session?: ClientSession; [bson: string]: unknown } = {}): Promise<Document> {
-    return this.db.command(command, {
+    // The driver writes afterClusterTime into the object it is given: a shared one would carry it to other sessions.
+    const { readConcern } = command;
+    const own = readConcern === undefined ? command : { ...command, readConcern: { ...readConcern } };
+    return this.db.command(own, {
       ...plainBson,
       readPreference: 'primary',
       timeoutMS: 0,

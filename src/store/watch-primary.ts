@@ -7,8 +7,10 @@ export function watchPrimary(store: Store, onChange: () => void): () => void {
   let known: string | undefined;
   const listener = (event: mongoose.mongo.TopologyDescriptionChangedEvent) => {
     const primary = primaryOf(event.newDescription);
+    // Before anything else: in an election there is no primary for a while.
+    known ??= primaryOf(event.previousDescription);
     if (primary === undefined) return;
-    known ??= primaryOf(event.previousDescription) ?? primary;
+    known ??= primary;
     if (known === primary) return;
     known = primary;
     onChange();

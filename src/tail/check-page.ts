@@ -7,7 +7,13 @@ const largestStrayRun = 1_000;
  */
 export const pageSize = 2 * largestStrayRun + 48;
 
-/** A reply near the server's 16 MiB may have been cut there, so a shorter page does not show the end of the log. */
+/**
+ * The server ends a reply before an entry that would take it over 16 MiB. A page of at most so many bytes had room for
+ * the largest entry there can be (see sequencer/limits.ts), so nothing came after it.
+ */
+const roomForAnyBytes = 32n * 1024n;
+
+/** A page of so many bytes may have been cut in the middle of stray entries. */
 const cutReplyBytes = 8n * 1024n * 1024n;
 
 /** What checking reads of an entry. */
@@ -29,8 +35,15 @@ export type PageVerdict = 'empty' | 'lost' | { verdict: 'ok' | 'unsure'; atEnd: 
  * Judges a page that was read by index after `position`. Two things show that something is missing: a jump in the
  * positions, the page's first included, and a record id that does not rise (a stray entry was inserted after its
  * successor). A run that rises in both and reaches the end of the log, or is longer than any run of strays, is the log.
+ *
+ * @param bytesBefore the running byte count at `position`; undefined where it is not known
  */
-export function checkPage(position: number, entries: readonly PageEntry[], limit: number = pageSize): PageVerdict {
+export function checkPage(
+  position: number,
+  bytesBefore: bigint | undefined,
+  entries: readonly PageEntry[],
+  limit: number = pageSize,
+): PageVerdict {
   let previous: PageEntry | undefined;
   for (const entry of entries) {
     if (entry._id !== (previous?._id ?? position) + 1) return 'lost';
@@ -40,6 +53,7 @@ export function checkPage(position: number, entries: readonly PageEntry[], limit
   const first = entries[0];
   if (first === undefined || previous === undefined) return 'empty';
   const full = entries.length >= limit;
-  const cut = previous.bytes - first.bytes >= cutReplyBytes;
-  return { verdict: full || !cut || entries.length > 2 * largestStrayRun ? 'ok' : 'unsure', atEnd: !full && !cut };
+  const bytes = previous.bytes - (bytesBefore ?? first.bytes);
+  const sure = full || bytes < cutReplyBytes || entries.length > 2 * largestStrayRun;
+  return { verdict: sure ? 'ok' : 'unsure', atEnd: !full && bytesBefore !== undefined && bytes <= roomForAnyBytes };
 }

@@ -24,6 +24,8 @@ const linearizableMs = 10_000;
  */
 export class LogReader {
   #position = 0;
+  /** The running byte count at the position, once an entry was read. */
+  #bytes: bigint | undefined;
   #session: ClientSession;
 
   constructor(
@@ -67,6 +69,7 @@ export class LogReader {
         const last = page.entries.at(-1);
         if (last !== undefined) {
           this.#position = last._id;
+          this.#bytes = last.bytes;
           start.read = true;
           const messages = page.entries.filter((entry) => entry.type !== undefined);
           if (messages.length > 0) yield messages;
@@ -83,7 +86,7 @@ export class LogReader {
   async #page(): Promise<{ entries: StoredEntry[]; atEnd: boolean } | 'lost'> {
     this.watch.advance(this.#session);
     const entries = await readLogPage(this.store, this.#session, this.#position, pageSize);
-    const verdict = checkPage(this.#position, entries);
+    const verdict = checkPage(this.#position, this.#bytes, entries);
     if (verdict === 'lost') return 'lost';
     if (verdict === 'empty') return { entries, atEnd: true };
     if (verdict.verdict === 'unsure') {

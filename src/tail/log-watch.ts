@@ -134,8 +134,9 @@ export class LogWatch {
     const session = this.store.session();
     const moved = new AbortController();
     const unwatch = watchPrimary(this.store, () => moved.abort());
-    const cursor = openLogCursor(this.store, session, (await readNewest(this.store))?.position ?? 0);
+    let cursor: LogCursor | undefined;
     try {
+      cursor = openLogCursor(this.store, session, (await readNewest(this.store))?.position ?? 0);
       let next = cursor.next();
       await this.#pollUntil(next, stop);
       for (let first = true; !stop.aborted; first = false) {
@@ -155,7 +156,7 @@ export class LogWatch {
       next.catch(() => undefined);
     } finally {
       unwatch();
-      cursor.close();
+      cursor?.close();
       void session.endSession().catch(() => undefined);
     }
   }
@@ -199,6 +200,8 @@ export class LogWatch {
   async #poll(...signals: AbortSignal[]): Promise<void> {
     try {
       const newest = (await readNewest(this.store))?.position ?? 0;
+      // The log was made anew, or what the cursor showed has rolled back.
+      if (newest < this.#newest) this.#interruptions += 1;
       if (newest !== this.#newest) this.#advanced(newest);
     } catch (error) {
       this.emit('error', { part: 'tail', error });

@@ -45,12 +45,11 @@ export class TailStream<A> implements Stream<A> {
           }
         }
       }
+      if (!disposed.aborted) sink.end(currentTime(scheduler));
     } catch (error) {
       // What a sink throws is the stream's error too, as with most's own sources.
       if (!disposed.aborted) sink.error(currentTime(scheduler), error as Error);
-      return;
     }
-    if (!disposed.aborted) sink.end(currentTime(scheduler));
   }
 }
 
