@@ -33,6 +33,7 @@ export async function endToEnd(uri: string, messages: number): Promise<EndToEnd>
   }
   const seconds = (performance.now() - started) / 1_000;
   const { seconds: putSeconds } = await put;
+  await outbox.close();
   await connection.dropDatabase();
   await close();
   const fifths = times.map((time, index) =>

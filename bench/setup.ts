@@ -63,7 +63,7 @@ export interface Opened {
 
 export async function open(uri: string, database: string, options: ServiceOutboxOptions = {}): Promise<Opened> {
   const connection = await mongoose.createConnection(uri, { dbName: database }).asPromise();
-  const outbox = new ServiceOutbox<Message>('bench', schemas as never, { connection, ...options });
+  const outbox = new ServiceOutbox<Message>('bench', schemas, { connection, ...options });
   outbox.on('error', ({ error }) => console.error('  error event:', error));
   await outbox.init();
   return {

@@ -1,6 +1,7 @@
 import type mongoose from 'mongoose';
 import type { Schema } from 'mongoose';
 import { OutboxError, shown } from '../errors.js';
+import { checkFieldName } from './field-name.js';
 import { dropImplicitArrayDefaults, preparedClone, storedAsPut } from './prepared-schema.js';
 
 type Mongoose = typeof mongoose;
@@ -34,9 +35,10 @@ function schemaOf(base: Mongoose, fields: unknown, at: string): Schema {
       `the schema at ${at} must be an object of fields or a mongoose Schema: got ${shown(fields)}`,
     );
   }
-  const converted = Object.entries(fields).map(
-    ([name, field]) => [name, convertField(base, field, `${at}.${name}`)] as const,
-  );
+  const converted = Object.entries(fields).map(([name, field]) => {
+    checkFieldName(name, at);
+    return [name, convertField(base, field, `${at}.${name}`)] as const;
+  });
   const schema = new base.Schema(Object.fromEntries(converted), storedAsPut) as unknown as Schema;
   dropImplicitArrayDefaults(schema);
   return schema;
@@ -60,8 +62,16 @@ function convertType(base: Mongoose, type: unknown, at: string): unknown {
   if (Array.isArray(type) && type.length === 1) return [convertElement(base, type[0], `${at}[]`)];
   if (isSchema(type)) return preparedClone(base, type);
   if (isPlainObject(type) && Object.keys(type).length > 0) return schemaOf(base, type, at);
-  if (typeof type === 'function' || typeof type === 'string') return type;
+  if (typeof type === 'string') return type;
+  if (typeof type === 'function') return ownType(base, type) ?? type;
   throw undeclared(at, isPlainObject(type) ? '{}' : shown(type));
+}
+
+/** A class of `Schema.Types` may come from another copy of mongoose, whose values are those of another driver. */
+function ownType(base: Mongoose, type: object): unknown {
+  const types = base.Schema.Types as unknown as Record<string, unknown>;
+  const name = (type as { schemaName?: unknown }).schemaName;
+  return typeof name === 'string' ? types[name] : undefined;
 }
 
 /** What a Map holds; or, in an array, what mongoose's Union chooses from. */

@@ -1,6 +1,7 @@
 import type mongoose from 'mongoose';
 import type { Schema } from 'mongoose';
 import { OutboxError } from '../errors.js';
+import { checkFieldName } from './field-name.js';
 
 type Mongoose = typeof mongoose;
 type Validator = { type?: string; validator?: unknown };
@@ -50,6 +51,7 @@ export function preparedClone(base: Mongoose, schema: Schema): Schema {
   for (const [path, type] of Object.entries(original.paths)) {
     const isMongooses = path === '_id' && type.options['auto'] === true;
     const isOfMap = path.includes('$*');
+    if (!isOfMap) for (const name of path.split('.')) checkFieldName(name, 'a Schema');
     if (isMongooses || isOfMap || !(isForeign || holdsSchema(type))) continue;
     refuseDiscriminators(path, type);
     redeclare(base, clone, path, type);

@@ -59,7 +59,7 @@ function reviveType(type: ReadableType): Revive {
     case 'Double':
       return (value) => (typeof value === 'bigint' ? Number(value) : value);
     case 'BigInt':
-      return (value) => (typeof value === 'number' ? BigInt(value) : value);
+      return (value) => (Number.isInteger(value) ? BigInt(value as number) : value);
     case 'String':
     case 'Boolean':
     case 'Date':
@@ -82,7 +82,10 @@ function orArray(revive: Revive): Revive {
   return self;
 }
 
-/** Binary data of subtype 0 is what a Buffer is stored as; every other BSON type stays the driver's own class. */
+/**
+ * Binary data of subtype 0 is what a Buffer is stored as, and most regular expressions are JavaScript's; every other BSON
+ * type stays the driver's own class.
+ */
 function reviveUnknown(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(reviveUnknown);
@@ -90,10 +93,20 @@ function reviveUnknown(value: unknown): unknown {
   if (bson._bsontype === 'Binary' && bson.sub_type === 0 && bson.buffer !== undefined) {
     return Buffer.from(bson.buffer.buffer, bson.buffer.byteOffset, bson.position);
   }
+  if (bson._bsontype === 'BSONRegExp') return toRegExp(value as { pattern: string; options: string });
   if (isDocument(value)) for (const field in value) value[field] = reviveUnknown(value[field]);
   return value;
 }
 
 function isDocument(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+/** The driver stores the flag g as s. A pattern or option that JavaScript does not know stays the driver's BSONRegExp. */
+function toRegExp(stored: { pattern: string; options: string }): unknown {
+  try {
+    return /[^ims]/.test(stored.options) ? stored : new RegExp(stored.pattern, stored.options.replace('s', 'g'));
+  } catch {
+    return stored;
+  }
 }

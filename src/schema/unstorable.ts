@@ -22,7 +22,9 @@ export function findUnstorable(value: unknown, path: string, depth = 0): Unstora
       return BigInt.asIntN(64, value) === value ? undefined : { path, what: 'a bigint of more than 64 bits' };
     case 'object':
       return value === null ? undefined : findInObject(value, path, depth);
-    default:
+    case 'string':
+    case 'number':
+    case 'boolean':
       return undefined;
   }
 }

@@ -1,0 +1,75 @@
+// `npm run bench`: the figures of the README. Ratios are taken within one run; absolute figures depend on the machine.
+import { cpus } from 'node:os';
+
+import Table from 'cli-table3';
+
+import { endToEnd } from './end-to-end.js';
+import { idleLatency } from './idle-latency.js';
+import { fillLog, readerMemory, tailStart } from './long-log.js';
+import { putRatio } from './put-ratio.js';
+import { startServer } from './setup.js';
+
+const entries = 500_000;
+const table = new Table({ head: ['what', 'measured', 'aim'], style: { head: [], border: [] } });
+let missed = 0;
+
+function report(what: string, measured: string, aim: string, met: boolean): void {
+  if (!met) missed += 1;
+  table.push([what, measured, `${aim}${met ? '' : '  (missed)'}`]);
+  console.log(`${what}: ${measured}`);
+}
+
+const { uri, stop } = await startServer();
+try {
+  const idle = await idleLatency(uri);
+  report(
+    'idle, commit acknowledged to delivered',
+    `p50 ${idle.p50Ms.toFixed(1)} ms, p99 ${idle.p99Ms.toFixed(1)} ms`,
+    'p50 5 ms, p99 40 ms or less',
+    idle.p50Ms <= 5 && idle.p99Ms <= 40,
+  );
+
+  const put = await putRatio(uri);
+  report(
+    'put in a transaction, 16 writers, against the plain driver',
+    `${put.ratio.toFixed(2)} (${put.putPerSecond} and ${put.plainPerSecond} transactions/s)`,
+    '0.85 or more',
+    put.ratio >= 0.85,
+  );
+
+  const flow = await endToEnd(uri, 200_000);
+  report(
+    '200,000 messages, 100 a transaction, end to end',
+    `${flow.deliveredPerSecond}/s (put ${flow.putPerSecond}/s; by fifths ${flow.fifths.join(', ')})`,
+    '13,000/s or more, not falling over',
+    flow.deliveredPerSecond >= 13_000,
+  );
+
+  const database = `long_log_${Date.now()}`;
+  const opened = await fillLog(uri, database, entries);
+  const startMs = await tailStart(opened, entries);
+  report(
+    'tail of the newest of 500,000 entries, first message',
+    `${startMs.toFixed(0)} ms`,
+    '500 ms or less',
+    startMs <= 500,
+  );
+
+  const memory = await readerMemory(opened, entries);
+  const growth = (memory.heapMiB.at(-1) ?? 0) - (memory.heapMiB[0] ?? 0);
+  report(
+    'memory of a reader while 500,000 messages pass',
+    `${memory.heapMiB.join(', ')} MiB of heap; ${memory.perSecond} messages/s`,
+    'flat',
+    growth < 10,
+  );
+  await opened.outbox.close();
+  await opened.connection.dropDatabase();
+  await opened.close();
+} finally {
+  await stop();
+}
+
+console.log(`\n${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.version}\n`);
+console.log(table.toString());
+process.exitCode = missed === 0 ? 0 : 1;

@@ -1,0 +1,24 @@
+import type { CommandStartedEvent } from 'mongodb';
+import type { Connection } from 'mongoose';
+
+/** A command that was sent to the server. */
+export interface SentCommand {
+  readonly name: string;
+  /** The collection it is about, where there is one. */
+  readonly collection: string | undefined;
+  readonly command: Readonly<Record<string, any>>;
+}
+
+/** Commands of the driver's own housekeeping. */
+const housekeeping = new Set(['hello', 'ping', 'endSessions', 'saslStart', 'saslContinue', 'isMaster', 'ismaster']);
+
+/** Everything that the connection sends from now on; it must have been made with `monitorCommands: true`. */
+export function recordCommands(connection: Connection): SentCommand[] {
+  const sent: SentCommand[] = [];
+  connection.getClient().on('commandStarted', ({ commandName: name, command }: CommandStartedEvent) => {
+    if (housekeeping.has(name)) return;
+    const target = (name === 'getMore' ? command['collection'] : command[name]) as unknown;
+    sent.push({ name, collection: typeof target === 'string' ? target : undefined, command });
+  });
+  return sent;
+}

@@ -1,0 +1,103 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { oldestOf } from '../../../src/store/log-bounds.js';
+
+const run = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
+describe('the oldest position of a log', () => {
+  it.each([
+    { log: 'nothing at all', positions: [], oldest: undefined },
+    { log: 'the genesis entry', positions: [0], oldest: 0 },
+    { log: 'never overwritten', positions: run(0, 20), oldest: 0 },
+    { log: 'overwritten', positions: run(7, 20), oldest: 7 },
+    { log: 'one entry', positions: [9], oldest: 9 },
+    { log: 'a stray entry at the front', positions: [3, ...run(10, 20)], oldest: 10 },
+    { log: 'a stray entry in the middle', positions: [...run(10, 15), 3, ...run(16, 20)], oldest: 10 },
+    { log: 'a stray entry at the end', positions: [...run(10, 20), 3], oldest: 10 },
+    { log: 'a stray entry right before the oldest, inserted last', positions: [...run(10, 20), 9], oldest: 10 },
+    { log: 'the same, in the middle', positions: [...run(10, 15), 9, ...run(16, 20)], oldest: 10 },
+    { log: 'the same, with what was before it overwritten', positions: [9, ...run(16, 20)], oldest: 16 },
+    { log: 'a run of stray entries at the front', positions: [...run(3, 6), ...run(10, 20)], oldest: 10 },
+    {
+      log: 'a run of stray entries that ends right before the oldest',
+      positions: [...run(10, 20), ...run(7, 9)],
+      oldest: 10,
+    },
+    { log: 'two runs of stray entries', positions: [3, 4, ...run(10, 12), 6, 7, ...run(13, 20)], oldest: 10 },
+    { log: 'stray entries of two processes in turn', positions: [3, 6, 4, 7, ...run(10, 20)], oldest: 10 },
+    { log: 'stray entries before a single one', positions: [...run(3, 6), 20], oldest: 20 },
+    { log: 'the genesis entry as a stray', positions: [...run(1, 5), 0], oldest: 1 },
+  ])('$log: $oldest', ({ positions, oldest }) => {
+    expect(oldestOf(positions)).toBe(oldest);
+  });
+});
+
+/** What a stale process does: it inserts again, at the end, positions that have been overwritten. */
+type Step = { append: number } | { stray: { back: number; count: number } };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ append: fc.integer({ min: 1, max: 12 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      stray: fc.record({ back: fc.integer({ min: 1, max: 30 }), count: fc.integer({ min: 1, max: 6 }) }),
+    }),
+  },
+);
+
+/** A capped collection: what is inserted goes to the end, and the oldest insertions go from the front. */
+function simulate(capacity: number, steps: readonly Step[]): { position: number; stray: boolean }[] {
+  let log = [{ position: 0, stray: false }];
+  let newest = 0;
+  const oldest = () => log.find(({ stray }) => !stray)!.position;
+  const insert = (position: number, stray: boolean) => {
+    log.push({ position, stray });
+    log = log.slice(-capacity);
+  };
+  for (const taken of steps) {
+    if ('append' in taken) {
+      for (let count = 0; count < taken.append; count += 1) insert((newest += 1), false);
+      continue;
+    }
+    const first = Math.max(0, oldest() - taken.stray.back);
+    for (let position = first; position < first + taken.stray.count; position += 1) {
+      // The unique _id refuses a position that is still there, and one that was never overwritten is no stray.
+      if (position >= oldest() || log.some((entry) => entry.position === position)) break;
+      // One real entry is always left: a batch is at most a quarter of the log.
+      if (log.slice(1).every(({ stray }) => stray)) break;
+      insert(position, true);
+    }
+  }
+  return log;
+}
+
+describe('in any history of appends, overwriting and stale processes', () => {
+  it('the oldest is the first entry that is no stray', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 8, max: 40 }), fc.array(step, { maxLength: 40 }), (capacity, steps) => {
+        const log = simulate(capacity, steps);
+        expect(oldestOf(log.map(({ position }) => position))).toBe(log.find(({ stray }) => !stray)?.position);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('the front of the log is enough to find it', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 30, max: 60 }),
+        fc.array(step, { minLength: 20, maxLength: 40 }),
+        fc.integer({ min: 1, max: 10 }),
+        (capacity, steps, more) => {
+          const log = simulate(capacity, steps);
+          const first = log.findIndex(({ stray }) => !stray);
+          // As long as it reaches beyond the strays at the front.
+          const front = log.slice(0, first + more);
+          expect(oldestOf(front.map(({ position }) => position))).toBe(log[first]?.position);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+});
