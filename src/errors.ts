@@ -53,7 +53,7 @@ export class OutboxError extends Error {
   /** Whether the same call can succeed later without a change by the caller. */
   readonly retryable: boolean;
   /** With `POSITION_LOST`: the oldest position that is still in the log, where it is known. */
-  readonly oldest?: number;
+  declare readonly oldest?: number;
 
   constructor(code: OutboxErrorCode, message: string, details: { cause?: unknown; oldest?: number } = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });

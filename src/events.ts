@@ -40,12 +40,15 @@ export class OutboxEmitter {
   }
 
   readonly emit: Emit = (event, payload) => {
+    // A faulty `error` listener is not told of its own fault: that could go on for ever.
+    const report = (error: unknown) => event !== 'error' && this.emit('error', { part: 'listener', error });
     for (const listener of [...(this.#listeners.get(event) ?? [])]) {
       try {
-        (listener as (payload: object) => void)({ outbox: this.outbox, ...payload });
+        const result = (listener as (payload: object) => unknown)({ outbox: this.outbox, ...payload });
+        // An asynchronous listener compiles, since what a listener returns is of no matter.
+        if (result instanceof Promise) result.catch(report);
       } catch (error) {
-        // A faulty `error` listener is not told of its own fault: that could go on for ever.
-        if (event !== 'error') this.emit('error', { part: 'listener', error });
+        report(error);
       }
     }
   };

@@ -163,26 +163,35 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
     const ambient =
       session === undefined ? (this.#options.currentSession?.() ?? mongooseSession(this.#options.connection)) : session;
     if (ambient === undefined) throw noTransaction('put was called without a session, and none is ambient');
-    const ids =
-      ambient === null ? await this.#put(messages, null) : await inTurn(ambient, () => this.#put(messages, ambient));
+    const ids = ambient === null ? await this.#put(messages, null) : await this.#putInTurn(messages, ambient);
     return Array.isArray(message) ? ids : (ids[0] as string);
   }
 
-  async #put(messages: readonly Put<Message>[], session: ClientSession | null): Promise<string[]> {
+  #putInTurn(messages: readonly Put<Message>[], session: ClientSession): Promise<string[]> {
+    checkTransaction(this.#store, session);
+    const transaction = transactionOf(session);
+    return inTurn(session, () =>
+      this.#put(messages, session, () => {
+        // A put that was not awaited must not go into the next transaction of the session, nor outside any.
+        checkTransaction(this.#store, session);
+        if (transactionOf(session) !== transaction)
+          throw noTransaction('the transaction that put was called in has ended meanwhile');
+      }),
+    );
+  }
+
+  async #put(
+    messages: readonly Put<Message>[],
+    session: ClientSession | null,
+    checkStill: () => void = () => undefined,
+  ): Promise<string[]> {
     if (messages.length === 0)
       throw new OutboxError('INVALID_MESSAGE', 'put was called with an empty array: give at least one message');
     const cap = await this.#lifecycle.ready();
-    if (session !== null) checkTransaction(this.#store, session);
-    const transaction = session === null ? undefined : transactionOf(session);
     const most = largestMessage(cap.sizeBytes);
     const pending = [];
     for (const message of messages) pending.push(await toPending(message, this.#putModels, this.#store.mongo, most));
-    if (session !== null) {
-      // A put that was not awaited must not go into the next transaction of the session, nor outside any.
-      checkTransaction(this.#store, session);
-      if (transactionOf(session) !== transaction)
-        throw noTransaction('the transaction that put was called in has ended meanwhile');
-    }
+    checkStill();
     await insertPending(this.#store, pending, session);
     return pending.map(({ id, _id }) => id ?? _id.toHexString());
   }
