@@ -20,7 +20,8 @@ import { planWork } from './work.js';
 const EXIT = { kept: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 const cleanup = new Cleanup();
-let interrupted = false;
+/** When the first Ctrl-C came. */
+let interruptedAt: number | undefined;
 /** Never to be printed. */
 let uri: string | undefined;
 
@@ -51,10 +52,16 @@ async function demo(options: DemoOptions): Promise<number> {
   return kept ? EXIT.kept : EXIT.failed;
 }
 
-/** Ctrl-C: undo everything, and end. A second one does not wait for that. */
+/**
+ * Ctrl-C: undo everything, and end. A second one does not wait for that; but one within a second is the same once more,
+ * from the terminal and from the process that started this one.
+ */
 function interrupt(): void {
-  if (interrupted) process.exit(EXIT.interrupted);
-  interrupted = true;
+  if (interruptedAt !== undefined) {
+    if (Date.now() - interruptedAt > 1_000) process.exit(EXIT.interrupted);
+    return;
+  }
+  interruptedAt = Date.now();
   cleanup
     .run()
     .catch((error: unknown) => complain('Cleaning up failed', error))
@@ -76,7 +83,7 @@ async function main(): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
     // What fails because everything is being taken away is no news.
-    if (interrupted) return EXIT.interrupted;
+    if (interruptedAt !== undefined) return EXIT.interrupted;
     if (!(error instanceof InputError))
       await cleanup.run().catch((failure: unknown) => complain('Cleaning up failed', failure));
     complain(error instanceof InputError ? 'Wrong input' : 'The demo failed', error);

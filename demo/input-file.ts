@@ -62,7 +62,8 @@ function problemOf(value: unknown): string | undefined {
   if (typeof type !== 'string' || !/^[^\0]{1,256}$/.test(type)) return '"type" must be a text of 1 to 256 characters';
   if (!isObject(data)) return '"data" must be an object';
   const badField = Object.keys(data).find((name) => !/^(?!__proto__$)[^$.\0][^.\0]*$/.test(name));
-  if (badField !== undefined) return `"data" has a field of the name ${JSON.stringify(badField)}`;
+  if (badField !== undefined)
+    return `"data" has a field with the name ${JSON.stringify(badField)}, which is not allowed`;
   return textProblem('id', id) ?? textProblem('key', key) ?? headersProblem(headers);
 }
 

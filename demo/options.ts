@@ -19,7 +19,7 @@ const LARGEST_SEED = 2 ** 32 - 1;
 export function parseOptions(argv: readonly string[]): DemoOptions {
   const command = new Command('npm run demo --')
     .description(
-      'Places orders from concurrent writers, publishes their messages through a relay that is killed twice,\n' +
+      'Places orders from concurrent writers, publishes their messages through a relay that is killed twice, ' +
         'and compares what is in the broker with what was committed. Starts a MongoDB of its own.',
     )
     .option('--orders <number>', `orders to place, 1 to ${MOST_ORDERS} (default: 2000)`, wholeNumber(1, MOST_ORDERS))

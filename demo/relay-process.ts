@@ -32,9 +32,9 @@ runChild<RelayTask, RelayReport>(async ({ uri, database, types, topic }, send, s
   for await (const messages of gather(outbox.messages(from, { signal: stop }), MOST_AT_ONCE)) {
     const last = messages.at(-1);
     if (last === undefined) continue;
-    // Only now: a relay that dies before this line publishes them again, one that stored first would lose them.
-    await cursor.store(new Date(last.created.getTime()+1));
     await writer.publish(messages);
+    // Only now: a relay that dies before this line publishes them again, one that stored first would lose them.
+    await cursor.store(last.created);
     await send({ kind: 'published', position: last.position });
   }
 

@@ -23,15 +23,15 @@ export function reportTable(findings: Findings): string {
 
 /** Whether the library kept its promises in this run, and a sentence that says so. */
 export function verdict(findings: Findings): { readonly kept: boolean; readonly sentence: string } {
-  const { published, lost, fromAborted, outOfOrder } = findings;
+  const { lost, fromAborted, outOfOrder } = findings;
   const broken = [
     lost > 0 && `${number.format(lost)} lost`,
     fromAborted > 0 && `${number.format(fromAborted)} of no committed transaction`,
     outOfOrder > 0 && `${number.format(outOfOrder)} out of order`,
   ].filter((fault) => fault !== false);
   return broken.length === 0
-    ? { kept: true, sentence: `Right: all ${number.format(published)} messages of committed transactions, in order.` }
-    : { kept: false, sentence: `WRONG: ${broken.join(', ')}. The outbox must never do this: please report it.` };
+    ? { kept: true, sentence: 'Right: nothing was lost, nothing is of an aborted transaction, all is in order.' }
+    : { kept: false, sentence: `WRONG: ${broken.join(', ')}. This must never be: please report it.` };
 }
 
 /** Nearest rank. */

@@ -18,7 +18,7 @@ export function planWork({ input, orders }: DemoOptions, random: () => number): 
   if (input === undefined) return { writers: madeUpOrders(orders, WRITERS, random), types: undefined };
   const lines = readInput(input);
   const types = typesOf(lines);
-  checkTypes(input, types);
+  checkTypes(input, lines, types);
   return { writers: ordersOf(lines, WRITERS), types };
 }
 
@@ -32,11 +32,24 @@ function typesOf(lines: readonly InputLine[]): TypesOfFile {
   return Object.fromEntries([...fields].map(([type, names]) => [type, [...names]]));
 }
 
-/** A name that mongoose keeps for itself is found before anything has begun. */
-function checkTypes(path: string, types: TypesOfFile): void {
+/** A name that cannot be a type or a field is found before anything has begun. */
+function checkTypes(path: string, lines: readonly InputLine[], types: TypesOfFile): void {
+  if (refusalOf(types) === undefined) return;
+  const tried = new Set<string>();
+  for (const { line, message } of lines) {
+    const shape = JSON.stringify([message.type, ...Object.keys(message.data)]);
+    const reason = tried.has(shape) ? undefined : refusalOf(typesOf([{ line, message }]));
+    if (reason !== undefined)
+      throw new InputError(`${path} has a wrong line; nothing was put:\n  line ${line}: ${reason}`);
+    tried.add(shape);
+  }
+}
+
+function refusalOf(types: TypesOfFile): string | undefined {
   try {
     openOutbox(mongoose.createConnection(), types);
+    return undefined;
   } catch (error) {
-    throw new InputError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+    return error instanceof Error ? error.message : String(error);
   }
 }

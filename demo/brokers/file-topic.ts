@@ -1,5 +1,5 @@
-import { mkdtempSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrokerRecord, Topic } from './broker.js';
@@ -11,7 +11,7 @@ export function fileTopic(): Topic {
   return {
     address: { kind: 'file', path },
     place: path,
-    create: () => writeFile(path, ''),
+    create: async () => writeFileSync(path, ''),
     read: () => readRecords(path),
     remove: () => rm(folder, { recursive: true, force: true }),
   };

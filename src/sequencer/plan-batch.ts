@@ -65,7 +65,7 @@ export function planBatch<C extends Candidate>(
     }
     const size = entrySize(candidate, position + 1);
     const full = plan.entries.length === limits.count;
-    if (full || (plan.entries.length > 0 && batchBytes + size > limits.bytes)) break;
+    if (full || (plan.entries.length > 0 && batchBytes + size + lastElement > limits.bytes)) break;
     position += 1;
     batchBytes += size;
     bytes += BigInt(size);

@@ -8,8 +8,11 @@ const maxAwaitMs = 5_000;
 export interface LogCursor {
   /** The newest position of the next entries; undefined when none came for a while. Rejects when the cursor is dead. */
   next(): Promise<number | undefined>;
-  /** Does not wait for the server: where that is dead, it would wait with it. */
-  close(): void;
+  /**
+   * Kills the cursor; the session must live until this is done. Nobody waits for it: where the server is dead, it takes
+   * half a minute.
+   */
+  close(): Promise<void>;
 }
 
 /**
@@ -41,6 +44,6 @@ export function openLogCursor(store: Store, session: ClientSession, position: nu
       const rest = cursor.readBufferedDocuments() as Document[];
       return Number((rest.at(-1) ?? first)['_id']);
     },
-    close: () => void cursor.close().catch(() => undefined),
+    close: () => cursor.close().catch(() => undefined),
   };
 }

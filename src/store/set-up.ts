@@ -52,7 +52,10 @@ export async function setUp(store: Store, options: ResolvedOptions): Promise<Log
 
 async function existing(store: Store): Promise<Map<CollectionRole, CollectionInfo>> {
   const infos = await store.db
-    .listCollections({ name: { $in: roles.map((role) => store.names[role]) } }, { nameOnly: false })
+    .listCollections(
+      { name: { $in: roles.map((role) => store.names[role]) } },
+      { nameOnly: false, readPreference: 'primary' },
+    )
     .toArray();
   const byName = new Map(infos.map((info) => [info.name, info as unknown as CollectionInfo]));
   const found = new Map<CollectionRole, CollectionInfo>();

@@ -114,7 +114,7 @@ export class LogWatch {
         continue;
       }
       try {
-        await this.#tail(stop, () => (failures = 0));
+        await this.#tail(stop, release, () => (failures = 0));
       } catch (error) {
         if (stop.aborted) return;
         this.#interruptions += 1;
@@ -123,21 +123,27 @@ export class LogWatch {
         this.emit('tail:reopen', { reason: 'the cursor was lost', error });
         this.#wake();
         await pause(backoffMs(failures++, this.options.pollMinMs, this.options.pollMaxMs), stop);
-      } finally {
-        release();
       }
     }
   }
 
   /** One life of the cursor: ends when stopped, or when another primary was found; rejects when the cursor fails. */
-  async #tail(stop: AbortSignal, onOpen: () => void): Promise<void> {
-    const session = this.store.session();
+  async #tail(stop: AbortSignal, release: () => void, onOpen: () => void): Promise<void> {
     const moved = new AbortController();
     const unwatch = watchPrimary(this.store, () => moved.abort());
-    let cursor: LogCursor | undefined;
+    let end = (): Promise<void> => Promise.resolve();
     try {
-      cursor = openLogCursor(this.store, session, (await readNewest(this.store))?.position ?? 0);
+      const session = this.store.session();
+      end = () => session.endSession();
+      const cursor = openLogCursor(this.store, session, (await readNewest(this.store))?.position ?? 0);
       let next = cursor.next();
+      // A server may let a killed cursor's last request wait to its end; until then it holds the connection.
+      const answered = () => next.catch(() => undefined);
+      end = () =>
+        cursor
+          .close()
+          .then(answered)
+          .then(() => session.endSession());
       await this.#pollUntil(next, stop);
       for (let first = true; !stop.aborted; first = false) {
         const newest = await this.#nextOrSafetyPoll(cursor, next, stop, moved.signal);
@@ -156,8 +162,9 @@ export class LogWatch {
       next.catch(() => undefined);
     } finally {
       unwatch();
-      cursor?.close();
-      void session.endSession().catch(() => undefined);
+      void end()
+        .catch(() => undefined)
+        .finally(release);
     }
   }
 

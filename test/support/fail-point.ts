@@ -21,10 +21,9 @@ export interface CommandFault {
 export async function failCommand(
   client: MongoClient,
   fault: CommandFault,
-  times?: number,
+  mode: 'alwaysOn' | { times: number } | { activationProbability: number } = 'alwaysOn',
 ): Promise<{ off(): Promise<void>; met(times?: number): Promise<void> }> {
   const admin = client.db('admin');
-  const mode = times === undefined ? 'alwaysOn' : { times };
   const { count } = await admin.command({ configureFailPoint: 'failCommand', mode, data: fault });
   const off = async (): Promise<void> => {
     await admin.command({ configureFailPoint: 'failCommand', mode: 'off' });

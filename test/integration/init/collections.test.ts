@@ -10,7 +10,7 @@ const creating = ['create', 'createIndexes', 'insert', 'update', 'delete', 'drop
 
 /** The collections with their options, and the indexes of pending. */
 async function described(connection: Connection): Promise<Record<string, unknown>> {
-  const infos = await connection.listCollections();
+  const infos = await connection.getClient().db(connection.name).listCollections({}, { nameOnly: false }).toArray();
   const collections = Object.fromEntries(infos.map(({ name, type, options }) => [name, { type, options }] as const));
   const indexes = await connection.collection('Outbox.pending').indexes();
   return { ...collections, indexes: indexes.map(({ key }) => key as unknown) };

@@ -12,9 +12,10 @@ import { rejection } from '../../support/payloads.js';
 const uri = inject('mongoUri');
 
 /** A connection that nobody has opened yet; closed, and its database dropped, when the test has finished. */
-function unopened(options: { bufferTimeoutMS?: number } = {}): Connection {
-  const connection = mongoose.createConnection();
-  for (const [option, value] of Object.entries(options)) connection.set(option, value);
+function unopened(bufferTimeoutMS = 10_000): Connection {
+  const base = new mongoose.Mongoose();
+  base.set('bufferTimeoutMS', bufferTimeoutMS);
+  const connection = base.createConnection();
   onTestFinished(async () => {
     if (connection.readyState === mongoose.ConnectionStates.connected) await connection.dropDatabase();
     await connection.close();
@@ -55,7 +56,7 @@ describe('a connection that is not open', () => {
   });
 
   it('by the time of bufferTimeoutMS is NOT_CONNECTED, and may be tried again', async () => {
-    const connection = unopened({ bufferTimeoutMS: 50 });
+    const connection = unopened(50);
     const { outbox } = await createOutbox({ connection });
     for (const call of [
       () => outbox.init(),
@@ -82,6 +83,17 @@ describe('a connection that is not open', () => {
     const [error] = await Promise.all([rejection(outbox.init()), rejection(opening)]);
     expect(error).toMatchObject({ code: 'NOT_CONNECTED', cause: { name: 'MongooseServerSelectionError' } });
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('secret');
+  });
+
+  it('takes bufferTimeoutMS from its own options, too', async () => {
+    const connection = unopened();
+    const { outbox } = await createOutbox({ connection });
+    const opening = connection.openUri(`mongodb://127.0.0.1:${await deadPort()}/`, {
+      serverSelectionTimeoutMS: 400,
+      bufferTimeoutMS: 50,
+    } as mongoose.ConnectOptions);
+    const [error] = await Promise.all([rejection(outbox.init()), rejection(opening)]);
+    expect(error).toMatchObject({ code: 'NOT_CONNECTED', message: expect.stringContaining('50 ms') as string });
   });
 
   it('any more is CONNECTION_CLOSED', async () => {
@@ -157,7 +169,7 @@ describe('init', () => {
   });
 
   it('that waits for a connection which never opens lets close go on', async () => {
-    const { outbox } = await createOutbox({ connection: unopened({ bufferTimeoutMS: 100 }) });
+    const { outbox } = await createOutbox({ connection: unopened(50) });
     const call = rejection(outbox.init());
     await outbox.close();
     expect(['NOT_CONNECTED', 'CLOSED']).toContain(((await call) as { code?: string }).code);

@@ -1,10 +1,11 @@
 import { MongoClient } from 'mongodb';
-import { describe, expect, inject, it } from 'vitest';
+import type { Connection } from 'mongoose';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { startReplicaSet, startStandalone } from '../../../dev/replica-set.js';
+import { startReplicaSet, startStandalone, type ReplicaSet } from '../../../dev/replica-set.js';
 import { isNewEnough } from '../../../src/store/check-server.js';
 import { recordCommands } from '../../support/commands.js';
-import { collect, createConnection, createOutbox } from '../../support/create-outbox.js';
+import { collect, createOutbox } from '../../support/create-outbox.js';
 import { numbersOf, order } from '../../support/orders.js';
 
 const mongod = inject('mongod');
@@ -50,70 +51,76 @@ describe('a connection with the Stable API', () => {
   });
 });
 
-it('with setup "none", a user who may only insert into pending puts, and nothing else is sent', async () => {
-  await using set = await startReplicaSet({ mongod, auth: true });
-  const root = await createOutbox({ uri: set.uri, database: 'service' });
-  await root.outbox.init();
-  const admin = root.connection.getClient().db('admin');
-  await admin.command({
-    createRole: 'putter',
-    privileges: [{ resource: { db: 'service', collection: 'Outbox.pending' }, actions: ['insert'] }],
-    roles: [],
+describe('a user with few rights', () => {
+  let set: ReplicaSet;
+  beforeAll(async () => {
+    set = await startReplicaSet({ mongod, auth: true });
   });
-  await admin.command({ createUser: 'putter', pwd: 'p', roles: ['putter'] });
-  const uri = set.uri.replace(/\/\/.*@/, '//putter:p@');
-  const connect = { authSource: 'admin', monitorCommands: true };
+  afterAll(() => set.stop());
 
-  const { outbox, connection } = await createOutbox({ uri, database: 'service', connect, options: { setup: 'none' } });
-  const sent = recordCommands(connection);
-  await outbox.init();
-  expect(sent).toEqual([]);
-  await connection.transaction(async (session) => {
-    await outbox.put(order(1), session);
-    await outbox.put([order(2), order(3)], session);
+  type Rights = Record<string, readonly string[]>;
+
+  /** Makes a user who may do this with these collections of the outbox's database. Returns his URI. */
+  async function userWith(connection: Connection, name: string, rights: Rights): Promise<string> {
+    const admin = connection.getClient().db('admin');
+    const privileges = Object.entries(rights).map(([collection, actions]) => ({
+      resource: { db: connection.name, collection },
+      actions,
+    }));
+    await admin.command({ createRole: name, privileges, roles: [] });
+    await admin.command({ createUser: name, pwd: 'p', roles: [name] });
+    return set.uri.replace(/\/\/.*@/, `//${name}:p@`);
+  }
+
+  it('puts with setup "none" though he may only insert into pending, and sends nothing else', async () => {
+    const root = await createOutbox({ uri: set.uri });
+    await root.outbox.init();
+    const uri = await userWith(root.connection, 'putter', { 'Outbox.pending': ['insert'] });
+    const { outbox, connection } = await createOutbox({
+      uri,
+      database: root.database,
+      connect: { authSource: 'admin', monitorCommands: true },
+      options: { setup: 'none' },
+    });
+    const sent = recordCommands(connection);
+    await outbox.init();
+    expect(sent).toEqual([]);
+    await connection.transaction(async (session) => {
+      await outbox.put(order(1), session);
+      await outbox.put([order(2), order(3)], session);
+    });
+    await outbox.put(order(4), null);
+    expect(sent.map(({ name }) => name)).toEqual(['insert', 'insert', 'commitTransaction', 'insert']);
+    expect(numbersOf(await collect(root.outbox.messages(), 4))).toEqual([1, 2, 3, 4]);
+
+    // What he may not do, the server tells as it is.
+    const checked = await createOutbox({ connection, name: 'Other', options: { setup: 'check' } });
+    await expect(checked.outbox.init()).rejects.toMatchObject({ name: 'MongoServerError', code: 13 });
+    await expect(outbox.status()).rejects.toMatchObject({ name: 'MongoServerError', code: 13 });
   });
-  await outbox.put(order(4), null);
-  expect(sent.map(({ name }) => name)).toEqual(['insert', 'insert', 'commitTransaction', 'insert']);
-  expect(numbersOf(await collect(root.outbox.messages(), 4))).toEqual([1, 2, 3, 4]);
 
-  // The same user is told by the server what it may not do, as it is.
-  const checked = await createOutbox({ connection, name: 'Other', options: { setup: 'check' } });
-  await expect(checked.outbox.init()).rejects.toMatchObject({ name: 'MongoServerError', code: 13 });
-  await expect(outbox.status()).rejects.toMatchObject({ name: 'MongoServerError', code: 13 });
-
-  for (const each of [root, checked, { outbox, connection }]) await each.outbox.close();
-  for (const each of [root.connection, connection]) await each.close();
-});
-
-it('with setup "check", a user who may read the log and put needs no right to create', async () => {
-  await using set = await startReplicaSet({ mongod, auth: true });
-  const root = await createOutbox({ uri: set.uri, database: 'service' });
-  await root.outbox.init();
-  const admin = root.connection.getClient().db('admin');
-  const on = (collection: string, ...actions: string[]) => ({ resource: { db: 'service', collection }, actions });
-  const reading = ['find', 'collStats', 'listIndexes'];
-  await admin.command({
-    createRole: 'worker',
-    privileges: [
-      on('', 'listCollections'),
-      on('Outbox', ...reading, 'insert', 'remove'),
-      on('Outbox.pending', ...reading, 'insert', 'remove', 'changeStream'),
-      on('Outbox.state', ...reading, 'insert', 'update', 'changeStream'),
-      on('Outbox.failures', ...reading, 'insert'),
-    ],
-    roles: [],
+  it('sequences and reads with setup "check", without a right to create', async () => {
+    const root = await createOutbox({ uri: set.uri });
+    await root.outbox.init();
+    const reading = ['find', 'collStats', 'listIndexes'];
+    const uri = await userWith(root.connection, 'worker', {
+      '': ['listCollections'],
+      Outbox: [...reading, 'insert', 'remove'],
+      'Outbox.pending': [...reading, 'insert', 'remove', 'changeStream'],
+      'Outbox.state': [...reading, 'insert', 'update', 'changeStream'],
+      'Outbox.failures': [...reading, 'insert'],
+    });
+    const { outbox, connection } = await createOutbox({
+      uri,
+      database: root.database,
+      connect: { authSource: 'admin' },
+      options: { setup: 'check' },
+    });
+    const errors: unknown[] = [];
+    outbox.on('error', ({ error }) => errors.push(error));
+    await connection.transaction(async (session) => void (await outbox.put(order(1), session)));
+    expect(numbersOf(await collect(outbox.messages(), 1))).toEqual([1]);
+    expect((await outbox.status()).log.last).toBe(1);
+    expect(errors).toEqual([]);
   });
-  await admin.command({ createUser: 'worker', pwd: 'p', roles: ['worker'] });
-  const uri = set.uri.replace(/\/\/.*@/, '//worker:p@');
-  const errors: unknown[] = [];
-  const connection = await createConnection({ uri, database: 'service', connect: { authSource: 'admin' } });
-  const { outbox } = await createOutbox({ connection, options: { setup: 'check' } });
-  outbox.on('error', ({ error }) => errors.push(error));
-  await connection.transaction(async (session) => void (await outbox.put(order(1), session)));
-  expect(numbersOf(await collect(outbox.messages(), 1))).toEqual([1]);
-  expect((await outbox.status()).log.last).toBe(1);
-  expect(errors).toEqual([]);
-
-  for (const each of [root.outbox, outbox]) await each.close();
-  for (const each of [root.connection, connection]) await each.close();
 });

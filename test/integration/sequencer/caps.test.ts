@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { largestMessage } from '../../../src/schema/pending-message.js';
-import { collect, collectAll, createOutbox, waitFor } from '../../support/create-outbox.js';
+import type { Delivered } from '../../../src/index.js';
+import { collect, collectAll, createOutbox, waitFor, type TestMessage } from '../../support/create-outbox.js';
 import { recordCommands } from '../../support/commands.js';
 import { expectInOrder, numbersOf, order, orders, range } from '../../support/orders.js';
 import { bsonSize } from '../../support/raw-log.js';
@@ -17,21 +18,25 @@ describe('the smallest log', () => {
     await expect(outbox.put(order(1, 'x'.repeat(largestMessage(MiB))), null)).rejects.toMatchObject({
       code: 'MESSAGE_TOO_LARGE',
     });
-    const reading = collect(outbox.messages(), 60);
+    const messages: Delivered<TestMessage>[] = [];
+    const reading = (async () => {
+      for await (const message of outbox.messages()) messages.push(message);
+    })();
     // Not faster than it is read: 60 messages are seven times the log.
-    for (let ordernr = 1; ordernr <= 60; ordernr += 2) {
-      await outbox.put(orders(ordernr, 2, note), null);
-      await waitFor(async () => (await outbox.status()).pending.count === 0);
+    for (let ordernr = 1; ordernr <= 60; ordernr += 5) {
+      await outbox.put(orders(ordernr, 5, note), null);
+      await waitFor(() => messages.length === ordernr + 4);
     }
-    const messages = await reading;
+    const { log } = await outbox.status();
+    // What is still there is read from the beginning without an error.
+    const rest = await collectAll(outbox.messages('beginning', { live: false }));
+    await outbox.close();
+    await reading;
     expectInOrder(messages);
     expect(numbersOf(messages)).toEqual(range(1, 60));
-    const { log } = await outbox.status();
     expect(log).toMatchObject({ last: 60, sizeBytes: MiB });
     expect(log.first).toBeGreaterThan(50);
     expect(log.entries).toBe(61 - log.first);
-    // What is still there is read from the beginning without an error.
-    const rest = await collectAll(outbox.messages('beginning', { live: false }));
     expectInOrder(rest, log.first);
   });
 

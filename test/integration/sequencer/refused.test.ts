@@ -72,7 +72,7 @@ describe('a message that can never be appended goes to failures with its reason,
     const created = await createOutbox();
     await created.outbox.init();
     const empty = foreign({ type: 'order_created', data: { note: '' } });
-    const room = 16 * 1024 * 1024 - BSON.calculateObjectSize(empty);
+    const room = 16 * 1024 * 1024 - 1 - BSON.calculateObjectSize(empty);
     const large = { ...empty, data: { note: 'x'.repeat(room) } };
     const pending = exactCollection(created.connection, 'Outbox.pending');
     await pending.insertMany([large, good(1)] as never[]);

@@ -44,7 +44,7 @@ const bsonValue: fc.Arbitrary<unknown> = fc.letrec((again) => ({
   ),
 })).value;
 
-const ownNames = ['_id', 'ts', 'token', 'created', 'epoch', 'bytes', 'type', 'data', 'id', 'key', 'headers'];
+const ownNames = ['_id', 'ts', 'token', 'created', 'epoch', 'bytes', 'last', 'type', 'data', 'id', 'key', 'headers'];
 
 const message = fc.record(
   {
@@ -74,6 +74,15 @@ describe('positions', () => {
     expect(plan.end.position).toBe(44);
   });
 
+  it('are marked at the last entry of a batch, which wakes the readers once, and at no other', () => {
+    const marks = (count: number) =>
+      planBatch([order(), order(), order({ last: true })], empty, 0, 1, { ...wide, count }).entries.map(
+        (entry) => entry['last'],
+      );
+    expect(marks(3)).toEqual([undefined, undefined, true]);
+    expect(marks(2)).toEqual([undefined, true]);
+  });
+
   it('have no gap where a message is refused', () => {
     const plan = planBatch([order(), pending({ type: 'x' }), order()], empty, 0, 1, wide);
     expect(positions(plan)).toEqual([1, 2]);
@@ -89,11 +98,13 @@ describe('positions', () => {
 
 describe('the limits of an append', () => {
   const size = entrySize(order(), 1);
+  /** The mark of the last entry. */
+  const mark = 7;
 
   it.each([
     { limit: 'count', limits: { ...wide, count: 2 }, taken: 2 },
-    { limit: 'bytes, exactly reached', limits: { ...wide, bytes: 3 * size }, taken: 3 },
-    { limit: 'bytes, one too few', limits: { ...wide, bytes: 3 * size - 1 }, taken: 2 },
+    { limit: 'bytes, exactly reached', limits: { ...wide, bytes: 3 * size + mark }, taken: 3 },
+    { limit: 'bytes, one too few', limits: { ...wide, bytes: 3 * size + mark - 1 }, taken: 2 },
     { limit: 'bytes below a single message, which then goes alone', limits: { ...wide, bytes: 1 }, taken: 1 },
     { limit: 'none reached', limits: wide, taken: 5 },
   ])('$limit: a prefix of $taken', ({ limits, taken }) => {
@@ -177,7 +188,8 @@ describe('sizes', () => {
           let bytes = 5n;
           for (const [index, entry] of plan.entries.entries()) {
             const size = sizeOf(entry);
-            expect(entrySize(candidates[index]!, entry['_id'] as number)).toBe(size);
+            const mark = index === plan.entries.length - 1 ? 7 : 0;
+            expect(entrySize(candidates[index]!, entry['_id'] as number) + mark).toBe(size);
             bytes += BigInt(size);
             expect(entry['bytes']).toBe(bytes);
           }
@@ -208,7 +220,7 @@ describe('what is moved', () => {
       fc.property(message, unknownFields, (known, unknown) => {
         const fields = { ...unknown, ...known };
         const plan = planBatch([pending(fields)], empty, 0, 1, wide);
-        const { _id, token: _t, created: _c, epoch: _e, bytes: _b, ...moved } = plan.entries[0]!;
+        const { _id, token: _t, created: _c, epoch: _e, bytes: _b, last: _l, ...moved } = plan.entries[0]!;
         expect(Buffer.from(BSON.serialize(moved, { ignoreUndefined: false })).toString('hex')).toBe(
           Buffer.from(BSON.serialize(fields, { ignoreUndefined: false })).toString('hex'),
         );
@@ -218,7 +230,7 @@ describe('what is moved', () => {
   });
 
   it("lets the log's own fields win over fields of the same names, and drops ts", () => {
-    const candidate = order({ token: 'mine', created: 'mine', epoch: 'mine', bytes: 'mine' });
+    const candidate = order({ token: 'mine', created: 'mine', epoch: 'mine', bytes: 'mine', last: 'mine' });
     const plan = planBatch([candidate], empty, 7, 3, wide);
     expect(plan.entries[0]).toEqual({
       type: 'order_created',
@@ -228,6 +240,7 @@ describe('what is moved', () => {
       created: new Date(7),
       epoch: 3,
       bytes: expect.any(BigInt) as bigint,
+      last: true,
     });
     // The count may only be too high: retention then keeps a little less, and never too much.
     expect(plan.end.bytes).toBeGreaterThanOrEqual(BigInt(sizeOf(plan.entries[0]!)));
