@@ -1,12 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { STOP } from './child-main.js';
-
-/** What a child says when it gives up. */
-interface FailedReport {
-  readonly kind: 'failed';
-  readonly text: string;
-}
+import { STOP, type OwnReport } from './child-main.js';
 
 const STOP_TIMEOUT_MS = 5_000;
 
@@ -19,6 +13,7 @@ process.on('exit', () => {
 export class Child<Task extends object, Report extends { readonly kind: string }> {
   readonly #process: ChildProcess;
   readonly #gone: Promise<void>;
+  #loaded = false;
   #killed = false;
 
   /** @param onFailure called when it ends without having finished, and was not killed from here */
@@ -26,8 +21,10 @@ export class Child<Task extends object, Report extends { readonly kind: string }
     this.#process = fork(fileURLToPath(file), { serialization: 'advanced' });
     running.add(this.#process);
     let failure: string | undefined;
-    this.#process.on('message', (report: Report | FailedReport) => {
-      if (report.kind === 'failed') failure = (report as FailedReport).text;
+    this.#process.on('message', (report: Report | OwnReport) => {
+      const own = report as OwnReport;
+      if (own.kind === 'loaded') this.#loaded = true;
+      else if (own.kind === 'failed') failure = own.text;
       else onReport(report as Report);
     });
     this.#gone = new Promise((resolve) => {
@@ -55,6 +52,7 @@ export class Child<Task extends object, Report extends { readonly kind: string }
 
   /** Lets it finish what it is doing, for a while; resolves when it is gone. */
   async stop(): Promise<void> {
+    if (!this.#loaded) return this.kill();
     if (this.#process.connected) this.#process.send(STOP);
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await this.#gone;

@@ -22,20 +22,35 @@ export async function openDatabase(
   log: (line: string) => void,
 ): Promise<Database> {
   const database = `service_outbox_demo_${Date.now().toString(36)}_${randomBytes(3).toString('hex')}`;
-  if (mongo === undefined) {
-    const set = await startReplicaSet({ log: (line) => log(`Database: ${line}`) });
-    cleanup.add(() => set.stop());
-    await withConnection(set.uri, database, (connection) => create(connection, types));
-    return { uri: set.uri, database };
-  }
-  log(`Database: ${database} at ${hostsOf(mongo)}, dropped at the end`);
-  const created = withConnection(mongo, database, (connection) => create(connection, types));
+  if (mongo !== undefined) log(`Database: ${database} at ${hostsOf(mongo)}, dropped at the end`);
+  const uri = mongo ?? (await startDatabase(cleanup, log));
+  const connection = await connect(uri, database);
+  cleanup.begun.throwIfAborted();
+  const created = create(connection, types);
   cleanup.add(async () => {
-    await created;
-    await withConnection(mongo, database, (connection) => connection.dropDatabase());
+    await created.catch(() => undefined);
+    await connection.dropDatabase();
+    await connection.close();
   });
   await created;
-  return { uri: mongo, database };
+  return { uri, database };
+}
+
+async function startDatabase(cleanup: Cleanup, log: (line: string) => void): Promise<string> {
+  const set = await startReplicaSet({ log: (line) => log(`Database: ${line}`) });
+  cleanup.add(() => set.stop());
+  return set.uri;
+}
+
+async function connect(uri: string, dbName: string): Promise<Connection> {
+  const connection = mongoose.createConnection(uri, { dbName, serverSelectionTimeoutMS: FIND_SERVER_MS });
+  try {
+    return await connection.asPromise();
+  } catch (error) {
+    await connection.close();
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`no connection to the MongoDB at ${hostsOf(uri)}: ${reason}`, { cause: error });
+  }
 }
 
 /** Before anybody writes: a transaction would have to be repeated where its collections come into being beside it. */
@@ -44,18 +59,4 @@ async function create(connection: Connection, types: TypesOfFile | undefined): P
   const outbox = openOutbox(connection, types);
   await outbox.init();
   await outbox.close();
-}
-
-async function withConnection(
-  uri: string,
-  dbName: string,
-  work: (connection: Connection) => Promise<void>,
-): Promise<void> {
-  const connection = mongoose.createConnection(uri, { dbName, serverSelectionTimeoutMS: FIND_SERVER_MS });
-  try {
-    await connection.asPromise();
-    await work(connection);
-  } finally {
-    await connection.close();
-  }
 }

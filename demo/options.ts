@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import mongoose from 'mongoose';
 import { withoutSecrets } from './secrets.js';
 
 export interface DemoOptions {
@@ -38,11 +39,21 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
     .exitOverride();
   command.parse([...argv], { from: 'user' });
   const { orders, seed, ...given } = command.opts<Partial<DemoOptions>>();
-  if (given.mongo !== undefined && !/^mongodb(\+srv)?:\/\/./.test(given.mongo))
-    command.error("error: option '--mongo <uri>' must begin with mongodb:// or mongodb+srv://");
+  const wrongUri = given.mongo === undefined ? undefined : problemOfUri(given.mongo);
+  if (wrongUri !== undefined) command.error(`error: option '--mongo <uri>' is invalid. ${wrongUri}`);
   if (given.input !== undefined && orders !== undefined)
     command.error("error: options '--input' and '--orders' exclude each other: a file says itself how many there are");
   return { orders: orders ?? 2_000, seed: seed ?? Math.floor(Math.random() * LARGEST_SEED), ...given };
+}
+
+/** Found by the driver's own parser, which does not connect. */
+function problemOfUri(uri: string): string | undefined {
+  try {
+    new mongoose.mongo.MongoClient(uri);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** Commander repeats wrong arguments in its errors. */

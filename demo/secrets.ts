@@ -8,12 +8,16 @@ export function hostsOf(uri: string): string {
   );
 }
 
+/** A password as short as that is no secret, and would be found in many a word. */
+const SHORTEST_SECRET = 4;
+
 /** The text with the URI and its user and password, as written and decoded, taken out. */
 export function withoutSecrets(text: string, uri: string | undefined): string {
   const userinfo = uri?.match(/:\/\/(.*)@/)?.[1];
   const password = userinfo?.slice(userinfo.indexOf(':') + 1);
-  const secrets = [uri, userinfo, password, decoded(password)];
-  return secrets.reduce<string>((rest, secret) => (secret ? rest.replaceAll(secret, '***') : rest), text);
+  return [uri, userinfo, password, decoded(password)]
+    .filter((secret) => secret !== undefined && secret.length >= SHORTEST_SECRET)
+    .reduce<string>((rest, secret) => rest.replaceAll(secret as string, '***'), text);
 }
 
 function decoded(text: string | undefined): string | undefined {

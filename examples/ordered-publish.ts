@@ -1,5 +1,5 @@
 /**
- * Publishing in order, with the cursor stored only when the broker has the message: as a loop, and as a stream.
+ * Publishing in order, and storing the cursor only when the broker has the message: as a loop, and as a stream.
  *
  *     MONGO_URI='mongodb://localhost:27017/shop?replicaSet=rs0' npx tsx examples/ordered-publish.ts
  */
@@ -14,37 +14,45 @@ const outbox = new ServiceOutbox<Message>('OrderedPublish', {
 });
 
 await mongoose.connect(process.env['MONGO_URI'] ?? 'mongodb://localhost:27017/shop?replicaSet=rs0');
-await outbox.init();
-for (let ordernr = 1; ordernr <= 5; ordernr += 1) await outbox.put({ type: 'order_created', data: { ordernr } }, null);
+const orders = [1, 2, 3, 4, 5].map((ordernr) => ({ type: 'order_created' as const, data: { ordernr } }));
+const lastId = (await outbox.put(orders, null)).at(-1);
 
-/** A broker that takes longer for some messages than for others. */
-async function publish(message: Delivered<Message>): Promise<void> {
+/** A broker that is slow for every other message. */
+async function publish(by: string, message: Delivered<Message>): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, message.data.ordernr % 2 === 0 ? 5 : 50));
-  console.log('published', message.data.ordernr);
+  console.log(by, 'published order', message.data.ordernr, 'at position', message.position);
 }
 
 const cursors = mongoose.connection.collection<{ _id: string; created: Date }>('cursors');
 
-async function publishAndStore(message: Delivered<Message>): Promise<void> {
-  await publish(message);
-  await cursors.updateOne({ _id: 'loop' }, { $set: { created: message.created } }, { upsert: true });
+async function loadCursor(by: string): Promise<Date | 'beginning'> {
+  return (await cursors.findOne({ _id: by }))?.created ?? 'beginning';
 }
 
-// As a loop: the next message is asked for only when this one is published.
-const stored = await cursors.findOne({ _id: 'loop' });
-for await (const message of outbox.messages(stored?.created ?? 'beginning')) {
-  await publishAndStore(message);
-  if (message.data.ordernr === 5) break;
+async function publishAndStore(by: string, message: Delivered<Message>): Promise<void> {
+  await publish(by, message);
+  await cursors.updateOne({ _id: by }, { $set: { created: message.created } }, { upsert: true });
 }
 
-// As a stream: concatMap calls its function for a message when the stream of the one before has ended. What the log
-// delivers meanwhile waits in memory, since @most can't slow the reader down.
-const [outbox$, scheduler, close] = outbox.tail('beginning');
+// As a loop: the next message is asked for when this one is published and the cursor stored.
+for await (const message of outbox.messages(await loadCursor('loop'))) {
+  await publishAndStore('loop', message);
+  // So that the example ends; a relay goes on.
+  if (message.id === lastId) break;
+}
+
+// As a stream: concatMap calls its function for a message when the stream of the one before has ended, and fromPromise
+// ends when the promise is kept. What the log delivers meanwhile waits in memory.
+const [outbox$, scheduler, close] = outbox.tail(await loadCursor('stream'));
 const published$ = concatMap((message) => {
-  const published = publishAndStore(message).then(() => (message.data.ordernr === 5 ? close() : undefined));
+  const published = publishAndStore('stream', message).then(() => (message.id === lastId ? close() : undefined));
   return fromPromise(published);
 }, outbox$);
-await runEffects(published$, scheduler);
+await runEffects(published$, scheduler).catch((error: unknown) => {
+  // A rejected publish ends the stream; its message comes first when the relay is started again.
+  console.error('the relay gives up:', error);
+  process.exitCode = 1;
+});
 
 await outbox.close();
 await mongoose.disconnect();

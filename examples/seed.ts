@@ -1,11 +1,11 @@
 /**
- * The shortest way to see messages flow: put in a transaction, look at them as a stream.
+ * The shortest way from a transaction to a stream of messages.
  *
  *     MONGO_URI='mongodb://localhost:27017/shop?replicaSet=rs0' npx tsx examples/seed.ts
  */
 import { runEffects, tap } from '@most/core';
 import mongoose from 'mongoose';
-import { ServiceOutbox } from 'service-outbox';
+import { ServiceOutbox, type Delivered } from 'service-outbox';
 
 type Message =
   | { type: 'order_created'; data: { ordernr: number } }
@@ -16,27 +16,40 @@ const outbox = new ServiceOutbox<Message>('OrderServiceOutbox', {
   order_cancelled: { data: { ordernr: { type: Number, required: true }, reason: String } },
 });
 
-const Order = mongoose.model('Order', new mongoose.Schema({ ordernr: Number, status: String }));
+const Order = mongoose.model('SeedOrder', new mongoose.Schema({ ordernr: Number, status: String }));
 
 await mongoose.connect(process.env['MONGO_URI'] ?? 'mongodb://localhost:27017/shop?replicaSet=rs0');
 await outbox.init();
 
-const started = new Date();
+// The state and the message about it: both, or none.
+let id: string | undefined;
 await mongoose.connection.transaction(async (session) => {
   await Order.create([{ ordernr: 1, status: 'created' }], { session });
-  await outbox.put({ type: 'order_created', data: { ordernr: 1 } }, session);
+  id = await outbox.put({ type: 'order_created', data: { ordernr: 1 } }, session);
 });
 
-const [outbox$, scheduler, close] = outbox.tail(started);
-const seen$ = tap((message) => {
-  console.log(message.created.toISOString(), message.type, message.data.ordernr);
-  // An observer may stop the stream; delivery work belongs elsewhere, see examples/ordered-publish.ts.
-  void close();
+/** Stands for your broker. Something that takes time must be awaited: see ordered-publish.ts. */
+function publish(message: Delivered<Message>): void {
+  console.log('published', message.type, message.data.ordernr);
+}
+
+// A program that is to go on where it was would take the date that it stored last.
+let date = new Date(Date.now() - 60_000);
+
+const [outbox$, scheduler, close] = outbox.tail(date);
+const published$ = tap((message) => {
+  publish(message);
+  date = message.created;
+  // A tail has no end; this program has.
+  if (message.id === id) void close();
 }, outbox$);
 
-try {
-  await runEffects(seen$, scheduler);
-} finally {
-  await outbox.close();
-  await mongoose.disconnect();
-}
+// The promise ends with the stream, and rejects with what made the stream fail. Uncaught, that would end the process.
+await runEffects(published$, scheduler).catch((error: unknown) => {
+  console.error('the outbox cannot be read:', error);
+  process.exitCode = 1;
+});
+console.log('up to', date.toISOString());
+
+await outbox.close();
+await mongoose.disconnect();

@@ -1,82 +1,74 @@
-/** Places and cancels orders over HTTP, each in one transaction with its message. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { json } from 'node:stream/consumers';
+/** Takes orders over HTTP. */
+import { createServer, type IncomingMessage } from 'node:http';
+import { cancelOrder, Order, payOrder, placeOrder } from './orders.js';
+import { connect, disconnect } from './outbox.js';
 
-import mongoose from 'mongoose';
-
-import { connect, disconnect, Order, outbox } from './outbox.js';
-
-const duplicateKey = 11_000;
+const DUPLICATE_KEY = 11_000;
+const MOST_BODY_BYTES = 64 * 1024;
 
 class BadRequest extends Error {}
 
-async function placeOrder(body: unknown): Promise<void> {
-  const { ordernr, customer } = (body ?? {}) as { ordernr?: unknown; customer?: unknown };
-  if (
-    typeof ordernr !== 'number' ||
-    !Number.isSafeInteger(ordernr) ||
-    typeof customer !== 'string' ||
-    customer === ''
-  ) {
-    throw new BadRequest('expected { "ordernr": a whole number, "customer": text }');
-  }
-  await mongoose.connection.transaction(async (session) => {
-    await Order.create([{ ordernr, customer, status: 'created' }], { session });
-    await outbox.put({ type: 'order_created', data: { ordernr, customer }, key: String(ordernr) }, session);
-  });
-}
-
-/** @returns whether there was such an order */
-async function cancelOrder(ordernr: number, reason: string | undefined): Promise<boolean> {
-  return mongoose.connection.transaction(async (session) => {
-    const { modifiedCount } = await Order.updateOne(
-      { ordernr, status: 'created' },
-      { $set: { status: 'cancelled' } },
-      { session },
-    );
-    if (modifiedCount === 0) return false;
-    const data = { ordernr, ...(reason === undefined ? {} : { reason }) };
-    await outbox.put({ type: 'order_cancelled', data, key: String(ordernr) }, session);
-    return true;
-  });
-}
-
-async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://localhost');
-  const order = /^\/orders\/(\d+)$/.exec(url.pathname);
-  if (request.method === 'POST' && url.pathname === '/orders') {
-    const body = await json(request).catch(() => {
-      throw new BadRequest('the body is no JSON');
-    });
-    await placeOrder(body);
-    response.writeHead(201).end();
-  } else if (request.method === 'DELETE' && order !== null) {
-    const found = await cancelOrder(Number(order[1]), url.searchParams.get('reason') ?? undefined);
-    response.writeHead(found ? 204 : 404).end();
-  } else {
-    response.writeHead(404).end();
-  }
-}
-
 await connect();
+await Order.init();
+
 const server = createServer((request, response) => {
-  answer(request, response).catch((error: unknown) => {
-    const [status, text] =
-      error instanceof BadRequest
-        ? [400, error.message]
-        : (error as { code?: unknown }).code === duplicateKey
-          ? [409, 'there is an order of that number']
-          : [500, 'the order was not stored'];
-    if (status === 500) console.error(error);
-    response.writeHead(status, { 'content-type': 'text/plain' }).end(`${text}\n`);
-  });
+  answer(request).then(
+    (status) => response.writeHead(status).end(),
+    (error: unknown) => {
+      const [status, text] = refusal(error);
+      if (status === 500) console.error(error);
+      response.writeHead(status, { 'content-type': 'text/plain' }).end(`${text}\n`);
+    },
+  );
 });
 const port = Number(process.env['PORT'] ?? 3000);
 server.listen(port, '127.0.0.1', () => console.log(`orders are taken at http://127.0.0.1:${port}/orders`));
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
+    // What is being answered is still answered; after that nothing keeps the process alive.
     server.close(() => void disconnect());
     server.closeIdleConnections();
   });
+}
+
+/** @returns the HTTP status */
+async function answer(request: IncomingMessage): Promise<number> {
+  const url = new URL(request.url ?? '/', 'http://localhost');
+  const [, ordernr, payment] = /^\/orders(?:\/(\d{1,15})(\/payment)?)?$/.exec(url.pathname) ?? [];
+  if (request.method === 'POST' && url.pathname === '/orders') {
+    await placeOrder(wholeNumber(await body(request), 'ordernr'));
+    return 201;
+  }
+  if (request.method === 'POST' && payment !== undefined)
+    return (await payOrder(Number(ordernr), wholeNumber(await body(request), 'amount'))) ? 201 : 404;
+  if (request.method === 'DELETE' && ordernr !== undefined && payment === undefined)
+    return (await cancelOrder(Number(ordernr), url.searchParams.get('reason'))) ? 204 : 404;
+  return 404;
+}
+
+async function body(request: IncomingMessage): Promise<unknown> {
+  let text = '';
+  for await (const chunk of request.setEncoding('utf8')) {
+    text += chunk as string;
+    if (text.length > MOST_BODY_BYTES) throw new BadRequest('the body is too long');
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new BadRequest('the body is no JSON');
+  }
+}
+
+function wholeNumber(fields: unknown, name: string): number {
+  const value = (fields as Record<string, unknown> | null)?.[name];
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1)
+    throw new BadRequest(`expected { "${name}": a whole number from 1 on }`);
+  return value;
+}
+
+function refusal(error: unknown): [status: number, text: string] {
+  if (error instanceof BadRequest) return [400, error.message];
+  if ((error as { code?: unknown }).code === DUPLICATE_KEY) return [409, 'there is an order of that number'];
+  return [500, 'nothing was stored'];
 }

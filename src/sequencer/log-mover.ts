@@ -15,7 +15,10 @@ import { recordRefused } from '../store/record-refused.js';
 import type { Store } from '../store/store.js';
 import { appendLimits, resolveWindow, type AppendLimits } from './limits.js';
 import { PendingWake } from './pending-wake.js';
-import { planBatch, type Base } from './plan-batch.js';
+import { planBatch, type Base, type Plan } from './plan-batch.js';
+
+/** How many batches are read at once, to be appended one after another. */
+const batchesPerRead = 4;
 
 /**
  * Moves committed messages from pending to the log while the lease is held. It is safe with any number of movers at
@@ -25,7 +28,7 @@ import { planBatch, type Base } from './plan-batch.js';
  * 2. resolve: delete from pending, by token, what the newest entries hold already; only then append;
  * 3. read pending in commit-safe order, in the same causally consistent session;
  * 4. append from base + 1 by one ordered insert, which is compare-and-append;
- * 5. delete the batch from pending by token; go to 3.
+ * 5. delete the batch from pending by token, while the next one is appended; go to 3.
  *
  * On any error, also when overtaken by another mover, it goes back to 1 with a session of its own.
  */
@@ -65,13 +68,13 @@ export class LogMover {
       const limits = appendLimits(await readLogCap(this.store, session), this.options.appendBatchSize);
       let base: Base = await this.#resolve(session);
       while (!stop.aborted && this.lease.remainingMs() > 0) {
-        const batch = await readPending(this.store, session, limits.count);
-        if (batch.documents.length === 0) {
+        const pending = await readPending(this.store, session, batchesPerRead * limits.count);
+        if (pending.documents.length === 0) {
           onProgress();
-          await this.#wake.wait(batch.atClusterTime, stop, this.lease.lost);
+          await this.#wake.wait(pending.atClusterTime, stop, this.lease.lost);
           continue;
         }
-        const next = await this.#append(session, batch.documents, base, limits);
+        const next = await this.#moveAll(session, pending.documents, base, limits, stop);
         if (next === undefined) return this.lease.remainingMs() > 0 ? 'again' : 'stopped';
         base = next;
         onProgress();
@@ -92,29 +95,58 @@ export class LogMover {
     return end;
   }
 
-  /** @returns the new end of the log, or undefined when another mover was first or the lease is over */
-  async #append(
+  /**
+   * Steps 4 and 5 for everything that was read. A batch is deleted while the next one is appended, so at most two are
+   * in the log and still in pending: what another sequencer looks up before it appends covers them.
+   *
+   * @returns the new end of the log, or undefined when another mover was first or the lease is over
+   */
+  async #moveAll(
     session: ClientSession,
     documents: readonly PendingDocument[],
     base: Base,
     limits: AppendLimits,
+    stop: AbortSignal,
   ): Promise<Base | undefined> {
-    const plan = planBatch(documents, base, this.lease.serverNow(), this.lease.epoch, limits);
-    for (const { candidate, reason } of plan.refused) {
-      await recordRefused(this.store, session, candidate, reason, this.options.leaseMs);
-      const error = new OutboxError(
-        'INVALID_MESSAGE',
-        `a message in ${this.store.names.pending} can never be appended to the log: ${reason}; it was moved to ${this.store.names.failures}`,
+    let end: Base | undefined = base;
+    let deleted = Promise.resolve();
+    for (let taken = 0; taken < documents.length && end !== undefined && !stop.aborted;) {
+      const plan: Plan<PendingDocument> = planBatch(
+        documents.slice(taken),
+        end,
+        this.lease.serverNow(),
+        this.lease.epoch,
+        limits,
       );
-      this.emit('error', { part: 'sequencer', error });
+      taken += plan.entries.length + plan.refused.length;
+      for (const { candidate, reason } of plan.refused) await this.#refuse(session, candidate, reason);
+      if (plan.entries.length === 0) continue;
+      const first = end.position + 1;
+      end = (await this.#append(session, plan.entries)) ? plan.end : undefined;
+      if (end !== undefined) this.emit('log:append', { first, last: end.position, epoch: this.lease.epoch });
+      await deleted;
+      if (end === undefined) break;
+      deleted = deletePending(this.store, session, plan.tokens, this.options.leaseMs);
+      // Its failure is met where it is awaited, also when the next append fails first.
+      deleted.catch(() => undefined);
+      this.#wake.moved(plan.entries.length);
     }
-    if (plan.entries.length === 0) return base;
+    await deleted;
+    return end;
+  }
+
+  /** @returns whether the entries were appended; not so when another mover was first, or the lease is over */
+  async #append(session: ClientSession, entries: Plan<PendingDocument>['entries']): Promise<boolean> {
     const timeLimitMs = this.lease.remainingMs();
-    if (timeLimitMs === 0) return undefined;
-    if ((await appendToLog(this.store, session, plan.entries, timeLimitMs)) === 'overtaken') return undefined;
-    this.emit('log:append', { first: base.position + 1, last: plan.end.position, epoch: this.lease.epoch });
-    await deletePending(this.store, session, plan.tokens, this.options.leaseMs);
-    this.#wake.moved(plan.entries.length);
-    return plan.end;
+    return timeLimitMs > 0 && (await appendToLog(this.store, session, entries, timeLimitMs)) === 'appended';
+  }
+
+  async #refuse(session: ClientSession, message: PendingDocument, reason: string): Promise<void> {
+    await recordRefused(this.store, session, message, reason, this.options.leaseMs);
+    const error = new OutboxError(
+      'INVALID_MESSAGE',
+      `a message in ${this.store.names.pending} can never be appended to the log: ${reason}; it was moved to ${this.store.names.failures}`,
+    );
+    this.emit('error', { part: 'sequencer', error });
   }
 }

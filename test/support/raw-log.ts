@@ -5,8 +5,8 @@ import { exactBson } from '../../src/store/store.js';
 
 /** The driver's collection, beside the library, with BSON types kept apart. */
 export function exactCollection(connection: Connection, name: string): Collection<Document> {
-  const client = connection.getClient() as unknown as import('mongodb').MongoClient;
-  return client.db(connection.name).collection(name, { ...exactBson, ignoreUndefined: false } as object);
+  const client = connection.getClient();
+  return client.db(connection.name).collection(name, { ...exactBson, ignoreUndefined: false });
 }
 
 /** Entries of the log in order of position, without the genesis entry. */

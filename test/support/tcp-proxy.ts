@@ -22,7 +22,7 @@ const stringType = 2;
 export class TcpProxy {
   readonly #server = createServer((client) => this.#accept(client));
   readonly #sockets = new Set<Socket>();
-  #rules: Rule[] = [];
+  readonly #rules: Rule[] = [];
 
   constructor(private readonly target: { host: string; port: number }) {}
 

@@ -19,7 +19,7 @@ async function logOf(times: readonly Date[]): Promise<TestOutbox<TestMessage>> {
   const created = await createOutbox();
   await created.outbox.init();
   const entries = times.map((created, index) => entryAt(index + 1, { created, data: { ordernr: index + 1 } }));
-  if (entries.length > 0) await exactCollection(created.connection, 'Outbox').insertMany(entries as never[]);
+  if (entries.length > 0) await exactCollection(created.connection, 'Outbox').insertMany(entries);
   return created;
 }
 

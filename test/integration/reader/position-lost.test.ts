@@ -21,7 +21,7 @@ async function wrappedLog(count = 150): Promise<TestOutbox<TestMessage>> {
   const entries = range(1, count).map((position) =>
     entryAt(position, { created: at(position), data: { ordernr: position } }),
   );
-  await exactCollection(created.connection, 'Outbox').insertMany(entries as never[]);
+  await exactCollection(created.connection, 'Outbox').insertMany(entries);
   return created;
 }
 
@@ -130,7 +130,7 @@ it('no reader skips a message silently, however fast the log wraps below it', as
     }
   };
   const readers = [reader(), reader(), watcher()] as const;
-  await waitFor(async () => (await outbox.status()).log.last > 8_000, 20_000);
+  await waitFor(async () => (await outbox.status()).log.last > 5_000, 20_000);
   putting = false;
   await writer;
   const [one, two] = await Promise.all(readers);
@@ -159,7 +159,7 @@ describe('a log that is dropped and made anew while it is read', () => {
     const anew = await createOutbox({ database });
     await anew.outbox.start();
     await anew.outbox.put(orders(1_001, 5), null);
-    expect(await ended).toMatchObject({ code: 'POSITION_LOST', oldest: 1 });
+    expect(await ended).toMatchObject({ code: 'POSITION_LOST' });
     expect(numbersOf(messages)).toEqual(range(1, 50));
   });
 

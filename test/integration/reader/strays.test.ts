@@ -26,9 +26,9 @@ async function logWithStrays(positions: readonly number[]): Promise<TestOutbox<T
   const entries = range(1, 150).map((position) =>
     entryAt(position, { created: at(position), data: { ordernr: position } }),
   );
-  await log.insertMany(entries as never[]);
+  await log.insertMany(entries);
   for (const position of positions)
-    await log.insertOne(entryAt(position, { created: at(position), data: { ordernr: stray }, last: true }) as never);
+    await log.insertOne(entryAt(position, { created: at(position), data: { ordernr: stray }, last: true }));
   return { ...created, oldest: 51 + positions.length };
 }
 
@@ -78,7 +78,7 @@ describe.each([
     const { outbox, connection, oldest } = await logWithStrays([]);
     const reading = collect(outbox.messages(140), 15);
     const log = exactCollection(connection, 'Outbox');
-    for (const position of positions) await log.insertOne(entryAt(position, { data: { ordernr: stray } }) as never);
+    for (const position of positions) await log.insertOne(entryAt(position, { data: { ordernr: stray } }));
     await outbox.put(orders(151, 5), null);
     startMover(connection, 2);
     const messages = await reading;

@@ -117,7 +117,10 @@ describe('the model refuses with READ_ONLY', () => {
     ['findOneAndDelete', (model) => model.findOneAndDelete({ _id: 1 })],
     ['findByIdAndUpdate', (model) => model.findByIdAndUpdate(1, { key: 'x' })],
     ['findByIdAndDelete', (model) => model.findByIdAndDelete(1)],
-    ['updateOne of a document', async (model) => (await model.findOne({ _id: 1 }))?.updateOne({ key: 'x' })],
+    [
+      'updateOne of a document',
+      async (model): Promise<unknown> => (await model.findOne({ _id: 1 }))?.updateOne({ key: 'x' }),
+    ],
     ['deleteOne of a document', async (model) => (await model.findOne({ _id: 1 }))?.deleteOne()],
   ];
 

@@ -26,7 +26,7 @@ import { fieldBytes } from '../../support/raw-bson.js';
 import { bsonSize, exactCollection, foreign, readEntries } from '../../support/raw-log.js';
 
 type Mixed = { type: 'anything'; data: { value: unknown } };
-const mixed: MessageSchemas<Mixed> = { anything: { data: { value: { type: mongoose.Schema.Types.Mixed } } } } as never;
+const mixed: MessageSchemas<Mixed> = { anything: { data: { value: { type: mongoose.Schema.Types.Mixed } } } };
 
 const values: Record<string, unknown> = {
   'a double 1.0': new Double(1),
@@ -79,7 +79,7 @@ async function movedBytes(fields: Document): Promise<{ before: Map<string, strin
   const { outbox, connection } = await createOutbox();
   await outbox.init();
   const raw = { raw: true } as const;
-  await exactCollection(connection, 'Outbox.pending').insertOne(foreign(fields) as never);
+  await exactCollection(connection, 'Outbox.pending').insertOne(foreign(fields));
   const before = await exactCollection(connection, 'Outbox.pending').findOne({}, raw);
   await outbox.start();
   const after = await waitFor(() => exactCollection(connection, 'Outbox').findOne({ _id: 1 as never }, raw));

@@ -134,7 +134,7 @@ describe('created', () => {
     await outbox.init();
     const ahead = new Date(Date.now() + 3_600_000);
     // An entry of an earlier primary whose clock ran ahead.
-    await exactCollection(connection, 'Outbox').insertOne(entryAt(1, { created: ahead }) as never);
+    await exactCollection(connection, 'Outbox').insertOne(entryAt(1, { created: ahead }));
     await putInTransaction({ outbox, connection }, 2, 2);
     const messages = await collect(outbox.messages(), 3);
     expectInOrder(messages);

@@ -83,13 +83,9 @@ const fault = new Error('fault');
 describe('run', () => {
   it('never emits synchronously, not even what is there already', async () => {
     const { scheduler } = virtualScheduler();
-    const stream = new TailStream<number>(
-      // eslint-disable-next-line @typescript-eslint/require-await
-      async function* () {
-        yield [1];
-      },
-      new AbortController().signal,
-    );
+    const stream = new TailStream<number>(async function* () {
+      yield [1];
+    }, new AbortController().signal);
     const { told, sink } = recorder();
     stream.run(sink, scheduler);
     expect(told).toEqual([]);
