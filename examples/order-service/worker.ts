@@ -2,7 +2,7 @@
  * Publishes the log to Kafka, in order, and remembers in MongoDB how far it came. As the process that reads, it also is
  * the one that moves the messages of the service into the log.
  */
-import { Kafka } from 'kafkajs';
+import { Kafka, logLevel } from 'kafkajs';
 import mongoose from 'mongoose';
 import type { Delivered } from 'service-outbox';
 import { connect, disconnect, outbox, type Message } from './outbox.js';
@@ -12,6 +12,7 @@ const allReplicas = -1;
 
 const kafka = new Kafka({
   clientId: 'order-service',
+  logLevel: logLevel.ERROR,
   brokers: (process.env['KAFKA_BROKERS'] ?? 'localhost:9092').split(','),
   // What became of a request that timed out is unknown: a short timeout makes duplicates.
   requestTimeout: 30_000,
@@ -33,8 +34,8 @@ const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 
 await connect();
-await producer.connect();
 try {
+  await producer.connect();
   const cursor = await cursors.findOne({ _id: topic });
   console.log(cursor === null ? 'publishing from the beginning' : `going on from ${cursor.created.toISOString()}`);
   for await (const message of outbox.messages(cursor?.created, { signal: stop.signal })) {

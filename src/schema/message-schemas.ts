@@ -8,7 +8,8 @@ import type { OutboxMessage } from '../message.js';
  * How a field is written: `{ type: String, required: true }` for a required field; `String` or `{ type: String }` for
  * an optional one; `[String]` for an optional array, `{ type: [String], required: true }` for a required one; a nested
  * object as it stands (`{ street: { type: String, required: true } }`) is required, `{ type: { … } }` makes it
- * optional. A `mongoose.Schema` is accepted for `data`; TypeScript cannot compare it with `Message`.
+ * optional (one with a field named "type" can then only be a `mongoose.Schema`). A `mongoose.Schema` is accepted for
+ * `data`; TypeScript cannot compare it with `Message`.
  *
  * The keys `version` and `upcast` beside `data` are reserved.
  */
@@ -26,20 +27,35 @@ export interface SchemaInstance {
 }
 
 type FieldsOf<D> = {
-  readonly [K in keyof D]-?: Field<NonNullable<D[K]>, Record<never, never> extends Pick<D, K> ? true : false>;
+  readonly [K in keyof D]-?: Field<
+    NonNullable<D[K]>,
+    Record<never, never> extends Pick<D, K> ? true : unknown extends D[K] ? boolean : false
+  >;
 };
 
 type Field<V, Optional extends boolean> = Optional extends true
-  ? FieldType<V> | (Options<V> & { readonly required?: false })
+  ? Bare<V> | (Options<V> & { readonly required?: false })
   : | (Options<V> & { readonly required: true | readonly [true, string] })
     | (IsPlainObject<V> extends true ? FieldsOf<V> : never);
 
+/** A type without options: not for object literals, which are required as they stand. */
+type Bare<V> = IsPlainObject<V> extends true ? SchemaInstance : BareElement<V>;
+
+/** The same inside `[ ]` or after `of:`, where object literals may stand. A Map says what it is of; alone it holds anything. */
+type BareElement<V> = [V] extends [ReadonlyMap<string, infer E>]
+  ? unknown extends E
+    ? FieldType<V>
+    : never
+  : FieldType<V>;
+
 /** `{ type, …}` with the options of mongoose's schema types that concern `V`. */
-type Options<V> = { readonly type: FieldType<V> } & (V extends ReadonlyMap<string, infer E>
-  ? { readonly of: Element<E> }
+type Options<V> = { readonly type: DeclaredType<V> } & ([V] extends [ReadonlyMap<string, infer E>]
+  ? unknown extends E
+    ? { readonly of?: Element<E> }
+    : { readonly of: Element<E> }
   : unknown) & {
     readonly default?: V | (() => V);
-    readonly enum?: readonly unknown[] | { readonly values: readonly unknown[]; readonly message?: string };
+    readonly enum?: readonly EnumMember<V>[] | { readonly values: readonly EnumMember<V>[]; readonly message?: string };
     readonly validate?: unknown;
     readonly min?: unknown;
     readonly max?: unknown;
@@ -56,7 +72,14 @@ type Options<V> = { readonly type: FieldType<V> } & (V extends ReadonlyMap<strin
     readonly ref?: unknown;
   };
 
+/** What an `enum` may list: the values, or those of the elements. */
+type EnumMember<V> = [V] extends [readonly (infer E)[]] ? E : V;
+
 type SchemaTypes = typeof mongoose.Schema.Types;
+
+/** What stands after `type:`. An object with a field named "type" would be read as a nested object there. */
+type DeclaredType<V> =
+  IsPlainObject<V> extends true ? ('type' extends keyof V ? SchemaInstance : FieldType<V>) : FieldType<V>;
 
 /** The constructors that stand for `V`. The tuple wrapping keeps unions such as `"a" | "b"` and `boolean` whole. */
 type FieldType<V> = 0 extends 1 & V
@@ -97,21 +120,37 @@ type FieldType<V> = 0 extends 1 & V
                             : SchemaTypes['Mixed'] | 'Mixed';
 
 /** What stands inside `[ ]` or after `of:`. */
-type Element<E> = FieldType<E> | Options<E>;
+type Element<E> = BareElement<E> | Options<E>;
 
 /** An object type with known keys; one with an index signature, and a union of different shapes, is `Mixed`. */
 type IsPlainObject<V> = [V] extends [object]
-  ? IsUnion<V> extends true
+  ? [V] extends [BuiltIn]
     ? false
-    : string extends keyof V
+    : IsUnion<V> extends true
       ? false
-      : true
+      : string extends keyof V
+        ? false
+        : [keyof V] extends [never] // `unknown`, once null and undefined are taken off
+          ? false
+          : true
   : false;
+type BuiltIn =
+  | readonly unknown[]
+  | ReadonlyMap<string, unknown>
+  | Date
+  | Uint8Array
+  | mongoose.Types.ObjectId
+  | mongoose.Types.Decimal128
+  | mongoose.mongo.UUID;
 type IsUnion<V, W = V> = V extends unknown ? ([W] extends [V] ? false : true) : never;
 
 /** What `define` takes: any schemas; the message type is inferred from them. */
 export type AnySchemas = {
-  readonly [type: string]: { readonly data: SchemaInstance | { readonly [field: string]: unknown } };
+  readonly [type: string]: {
+    readonly data: SchemaInstance | { readonly [field: string]: unknown };
+    readonly version?: never;
+    readonly upcast?: never;
+  };
 };
 
 /** The message union that a set of schemas describes. */
@@ -156,7 +195,9 @@ type InferField<F> =
           ? InferType<T>
           : InferType<F>;
 
-type InferEnum<T, E> = E extends readonly (infer V)[]
+type InferEnum<T, E> = T extends readonly [infer Element] ? InferEnum<Element, E>[] : InferMembers<T, E>;
+
+type InferMembers<T, E> = E extends readonly (infer V)[]
   ? [V] extends [string | number]
     ? V
     : InferType<T>

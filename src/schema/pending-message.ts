@@ -75,7 +75,7 @@ function sizeOf(pending: PendingMessage, mongo: typeof mongoose.mongo): number {
 }
 
 /** Checks everything of a message but its data against its type. */
-export function checkMessage(message: unknown): asserts message is OutboxMessage {
+function checkMessage(message: unknown): asserts message is OutboxMessage {
   if (!isPlainObject(message)) throw invalid(`a message must be an object { type, data }: got ${shown(message)}`);
   const extra = Object.keys(message).find((name) => !messageKeys.has(name));
   if (extra !== undefined)

@@ -118,6 +118,8 @@ describe('fields', () => {
     fits<{ v?: Types.Decimal128 }>({ v: mongoose.Types.Decimal128 });
     fits<{ v?: mongoose.mongo.UUID }>({ v: S.UUID });
     fits<{ v?: unknown }>({ v: S.Mixed });
+    fits<{ v: unknown }>({ v: S.Mixed });
+    fits<{ v: unknown }>({ v: { type: S.Mixed, required: true } });
     fits<{ v?: Record<string, number> }>({ v: S.Mixed });
     fits<{ v?: { a: 1 } | { b: 2 } }>({ v: S.Mixed });
     fits<{ v?: string | number }>({ v: S.Mixed });
@@ -164,6 +166,8 @@ describe('fields', () => {
     fits<{ v?: string }>({ v: 'Number' });
     // @ts-expect-error the constructor of something else
     fits<{ v?: string }>({ v: Error });
+    // @ts-expect-error a string for anything
+    fits<{ v: unknown }>({ v: String });
     // @ts-expect-error a string alone for what may be a number
     fits<{ v?: string | number }>({ v: String });
   });
@@ -254,6 +258,11 @@ describe('objects', () => {
     fits<{ o: { type: string; a: number } }>({ o: { type: num, a: num } });
     // @ts-expect-error the field named type is missing
     fits<{ o: { type: string; a: number } }>({ o: { a: num } });
+    // Optional, it can only be a Schema: as a type it would be read as a nested object, as mongoose reads it.
+    fits<{ o?: { type: string } }>({ o: new Schema({ type: str }) });
+    // @ts-expect-error would be read as a required object
+    fits<{ o?: { type: string } }>({ o: { type: { type: str } } });
+    fits<{ l?: { type: string }[] }>({ l: [{ type: str }] });
   });
 
   it('may be interfaces, and readonly', () => {
@@ -321,6 +330,10 @@ describe('Maps', () => {
     fits<{ m?: Map<string, { a: string }> }>({ m: { type: Map, of: { a: str } } });
     fits<{ m?: Map<string, Map<string, Date>> }>({ m: { type: Map, of: { type: Map, of: Date } } });
     fits<{ m?: Map<string, unknown> }>({ m: { type: Map, of: S.Mixed } });
+    fits<{ m?: Map<string, unknown> }>({ m: Map });
+    fits<{ l?: Map<string, number>[] }>({ l: [{ type: Map, of: Number }] });
+    // @ts-expect-error of anything, in an array
+    fits<{ l?: Map<string, number>[] }>({ l: [Map] });
     // @ts-expect-error of something else
     fits<{ m?: Map<string, number> }>({ m: { type: Map, of: String } });
     // @ts-expect-error of anything

@@ -58,16 +58,43 @@ describe.each([
   });
 });
 
+it("every command says itself where it reads and how it writes, whatever the connection's options", async () => {
+  const { outbox, connection } = await createOutbox({
+    connect: { readPreference: 'secondaryPreferred', readConcernLevel: 'available', w: 1, monitorCommands: true },
+  });
+  const sent = recordCommands(connection);
+  await outbox.put([order(1), order(2)], null);
+  const messages = outbox.messages()[Symbol.asyncIterator]();
+  await messages.next();
+  await outbox.status();
+  await messages.return?.();
+  await outbox.close();
+  const reading = ['find', 'aggregate'];
+  const writing = ['insert', 'delete', 'findAndModify', 'update', 'create', 'createIndexes'];
+  expect(sent.map(({ name }) => name)).toEqual(expect.arrayContaining([...reading, ...writing, 'collStats']));
+  for (const { name, collection, command } of sent) {
+    const what = `${name} ${collection}`;
+    const { mode } = (command['$readPreference'] ?? { mode: 'primary' }) as { mode: string };
+    expect(mode, what).toBe('primary');
+    const levels = command['tailable'] === true ? ['local'] : ['majority', 'snapshot'];
+    const { level } = (command['readConcern'] ?? {}) as { level?: string };
+    if (reading.includes(name)) expect(levels, what).toContain(level);
+    const { w } = (command['writeConcern'] ?? {}) as { w?: unknown };
+    if (writing.includes(name)) expect(w, what).toBe('majority');
+  }
+});
+
 it("a reader that has stopped does not hold up the service's own queries, nor close", async () => {
-  const { outbox, connection } = await createOutbox({ connect: { maxPoolSize: 2 } });
+  // The sequencer soon asks for a change stream in the place of the reader's cursor.
+  const options = { pollMinMs: 1, pollMaxMs: 5 };
+  const { outbox, connection } = await createOutbox({ connect: { maxPoolSize: 2 }, options });
   const messages = outbox.messages()[Symbol.asyncIterator]();
   await outbox.put(order(1), null);
   await messages.next();
   await messages.return?.();
   const started = performance.now();
-  for (const ordernr of range(2, 5)) await outbox.put(order(ordernr), null);
+  for (const _ of range(1, 20)) await connection.collection('orders').findOne();
   await outbox.close();
-  await connection.collection('orders').findOne();
   // The server lets the last request of the reader's cursor, or of a change stream, wait for five seconds.
   expect(performance.now() - started).toBeLessThan(3_000);
 });

@@ -159,6 +159,28 @@ describe('beside the models of the service', () => {
     expect([connection.model('Outbox.pending'), connection.model('order_created')]).toEqual([Pending, Created]);
   });
 
+  it('a Schema from another copy of mongoose is put, delivered and queried like one of its own', async () => {
+    const other = await otherMongoose();
+    const inner = new other.Schema({ at: { type: Date, required: true }, by: other.Schema.Types.ObjectId });
+    const schema = new other.Schema({
+      total: other.Schema.Types.Decimal128,
+      steps: [inner],
+      tags: { type: Map, of: Buffer },
+    });
+    const connection = await createConnection();
+    const outbox = ServiceOutbox.define('Outbox', { paid: { data: schema } }, { connection });
+    const data = {
+      total: mongoose.Types.Decimal128.fromString('1.50'),
+      steps: [{ at: new Date(5), by: new mongoose.Types.ObjectId() }],
+      tags: new Map([['k', Buffer.from('x')]]),
+    };
+    await connection.transaction(async (session) => void (await outbox.put({ type: 'paid', data } as never, session)));
+    expect((await collect(outbox.messages(), 1))[0]?.data).toStrictEqual(data);
+    const entry = await outbox.model.findOne({ type: 'paid', 'data.steps.at': new Date(5) });
+    expect(entry?.toObject().data).toMatchObject({ total: data.total, steps: data.steps });
+    await outbox.close();
+  });
+
   it('global plugins change neither what is put nor what is delivered', async () => {
     const base = new mongoose.Mongoose();
     base.plugin((schema) => {

@@ -67,7 +67,7 @@ describe('who takes part in the election', () => {
     await take(outbox);
     const { owner, epoch, expiresInMs } = await waitFor(async () => {
       const status = await sequencer(outbox);
-      return status.owner !== null && status;
+      return status.owner === null ? undefined : status;
     });
     expect({ owner, epoch }).toEqual({ owner: expect.stringContaining(`:${process.pid}:`) as string, epoch: 1 });
     expect(expiresInMs).toBeGreaterThan(0);
@@ -142,7 +142,7 @@ describe('a hand-over', () => {
     await first.outbox.close();
     const second = await createOutbox({ database: first.database });
     expect(await sequencer(second.outbox)).toEqual({ owner: null, epoch: 1, expiresInMs: null });
-    const { epoch } = await (await Promise.all([elected(second.outbox), second.outbox.start()]))[0];
+    const [{ epoch }] = await Promise.all([elected(second.outbox), second.outbox.start()]);
     expect(epoch).toBe(2);
   });
 
