@@ -9,7 +9,7 @@ export type Message = {
   data: { ordernr: number; customer: string; placed: Date; note: string };
 };
 
-export const schemas = {
+const schemas = {
   order_created: {
     data: {
       ordernr: { type: Number, required: true },

@@ -1,6 +1,6 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 
-export interface Counts {
+interface Counts {
   readonly placed: number;
   readonly orders: number;
   readonly published: number;

@@ -2,7 +2,7 @@ import type { CommandStartedEvent } from 'mongodb';
 import type { Connection } from 'mongoose';
 
 /** The fields of commands that tests look at. */
-export interface CommandFields {
+interface CommandFields {
   readonly [field: string]: unknown;
   readonly lsid?: { readonly id: unknown };
   readonly tailable?: boolean;
