@@ -6,6 +6,7 @@ import Table from 'cli-table3';
 import { endToEnd } from './end-to-end.js';
 import { idleLatency } from './idle-latency.js';
 import { fillLog, readerMemory, tailStart } from './long-log.js';
+import { plainAppend } from './plain-append.js';
 import { putRatio } from './put-ratio.js';
 import { startServer } from './setup.js';
 
@@ -37,12 +38,20 @@ try {
     put.ratio >= 0.85,
   );
 
+  const append = await plainAppend(uri);
   const flow = await endToEnd(uri, 200_000);
   report(
     '200,000 messages, 100 a transaction, end to end',
     `${flow.deliveredPerSecond}/s (put ${flow.putPerSecond}/s; by fifths ${flow.fifths.join(', ')})`,
     '13,000/s or more, not falling over',
     flow.deliveredPerSecond >= 13_000,
+  );
+  const share = flow.deliveredPerSecond / append;
+  report(
+    'the same, against the plain driver appending to a capped collection with nothing else going on',
+    `${share.toFixed(2)} (${append}/s)`,
+    '0.52 or more',
+    share >= 0.52,
   );
 
   const database = `long_log_${Date.now()}`;

@@ -29,7 +29,7 @@ export function message(ordernr: number): Message {
 
 /** Where the servers of one benchmark run are: started here, or given by BENCH_MONGO_URI (child processes). */
 export async function startServer(): Promise<{ uri: string; stop: () => Promise<void> }> {
-  const set = await startReplicaSet();
+  const set = await startReplicaSet({ args: ['--wiredTigerCacheSizeGB', '4'] });
   return { uri: set.uri, stop: () => set.stop() };
 }
 

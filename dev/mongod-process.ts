@@ -66,7 +66,8 @@ export class MongodProcess implements MongodNode {
       binary,
       ...['--dbpath', data, '--port', String(this.port), '--bind_ip', '127.0.0.1', '--nounixsocket'],
       // Several run at once on a small machine: neither half of its memory each, nor 5 % of its disk.
-      ...['--wiredTigerCacheSizeGB', '0.5', '--oplogSize', '512'],
+      ...(args.includes('--wiredTigerCacheSizeGB') ? [] : ['--wiredTigerCacheSizeGB', '0.5']),
+      ...['--oplogSize', '512'],
       ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
       ...args,
     ] as [string, ...string[]];
