@@ -56,7 +56,7 @@ const data = fc.record(
 );
 
 describe('the exact copy', () => {
-  it('accepts only what mongoose stores alike', async () => {
+  it('accepts only what mongoose stores alike', { timeout: 60_000 }, async () => {
     const models = new PutModels(mongoose, 'outbox', { order: { data: sameThroughMongoose } });
     const counts = { accepted: 0, left: 0 };
     const property = fc.asyncProperty(data, async (value) => {
