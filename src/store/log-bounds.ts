@@ -1,3 +1,4 @@
+import { serverCode } from '../errors.js';
 import type { Document, Store } from './store.js';
 
 /** A place in the log. */
@@ -31,13 +32,27 @@ export async function readNewestLinearizable(store: Store, maxTimeMS: number): P
 
 /** The oldest entry that belongs to the log; stray entries are passed over. Undefined when the log is gone. */
 export async function readOldest(store: Store): Promise<LogPoint | undefined> {
-  const front = await store
-    .collection('log')
-    .find({}, { sort: { $natural: 1 }, limit: frontEntries, batchSize: frontEntries, projection: { created: 1 } })
-    .toArray();
+  const front = await readFront(store);
   const position = oldestOf(front.map((entry) => Number(entry['_id'])));
   const entry = front.find(({ _id }) => Number(_id) === position);
   return entry === undefined ? undefined : toPoint(entry);
+}
+
+/** CappedPositionLost: the log was overwritten where the scan stood; the front is elsewhere by now. */
+const cappedPositionLost = 136;
+/** A scan of the front takes milliseconds, so more failures in a row have another cause. */
+const frontAttempts = 20;
+
+async function readFront(store: Store, attempt = 1): Promise<Document[]> {
+  try {
+    return await store
+      .collection('log')
+      .find({}, { sort: { $natural: 1 }, limit: frontEntries, batchSize: frontEntries, projection: { created: 1 } })
+      .toArray();
+  } catch (error) {
+    if (serverCode(error) !== cappedPositionLost || attempt === frontAttempts) throw error;
+    return readFront(store, attempt + 1);
+  }
 }
 
 /**

@@ -102,6 +102,8 @@ describe('the wake-up', () => {
     const sent = recordCommands(connection);
     const reading = collect(outbox.messages('end'), 1);
     await waitFor(() => sent.some(isTail));
+    const watches = ({ name, collection }: SentCommand) => name === 'getMore' && collection === 'Outbox.pending';
+    await waitFor(() => sent.some(watches));
     const since = performance.now();
     const before = sent.length;
     await waitFor(() => performance.now() - since > 3_000);

@@ -28,6 +28,7 @@ async function moved(): Promise<{ to: (name: string, collection: string) => Read
   await again.outbox.start();
   await again.outbox.put(orders(41, 1), null);
   await collect(again.outbox.messages(40), 1);
+  await waitFor(async () => (await again.outbox.status()).pending.count === 0);
   await waitFor(
     () => sent.filter(({ collection, name }) => collection === 'Outbox.state' && name === 'findAndModify').length > 2,
   );
