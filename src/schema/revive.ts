@@ -57,15 +57,9 @@ function reviveType(type: ReadableType): Revive {
     case 'Number':
     case 'Int32':
     case 'Double':
-      return (value) => (typeof value === 'bigint' ? Number(value) : value);
+      return (value) => (isLong(value) ? value.toNumber() : value);
     case 'BigInt':
-      return (value) => (Number.isInteger(value) ? BigInt(value as number) : value);
-    case 'String':
-    case 'Boolean':
-    case 'Date':
-    case 'ObjectId':
-    case 'Decimal128':
-      return (value) => value;
+      return (value) => (isLong(value) ? value.toBigInt() : Number.isInteger(value) ? BigInt(value as number) : value);
     default:
       return reviveUnknown;
   }
@@ -89,6 +83,7 @@ function orArray(revive: Revive): Revive {
 function reviveUnknown(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(reviveUnknown);
+  if (isLong(value)) return value.toBigInt();
   const bson = value as { _bsontype?: string; sub_type?: number; buffer?: Uint8Array; position?: number };
   if (bson._bsontype === 'Binary' && bson.sub_type === 0 && bson.buffer !== undefined) {
     return Buffer.from(bson.buffer.buffer, bson.buffer.byteOffset, bson.position);
@@ -96,6 +91,11 @@ function reviveUnknown(value: unknown): unknown {
   if (bson._bsontype === 'BSONRegExp') return toRegExp(value as { pattern: string; options: string });
   if (isDocument(value)) for (const field in value) value[field] = reviveUnknown(value[field]);
   return value;
+}
+
+/** Timestamp is a Long with another `_bsontype`. */
+function isLong(value: unknown): value is { toNumber(): number; toBigInt(): bigint } {
+  return (value as { _bsontype?: string } | null | undefined)?._bsontype === 'Long';
 }
 
 function isDocument(value: unknown): value is Record<string, unknown> {

@@ -1,4 +1,5 @@
 import type { ClientSession } from 'mongoose';
+import { toBigInt, type Int64 } from './int64.js';
 import { majority, type Document, type FindReply, type Store } from './store.js';
 
 /** The end of the log as the sequencer builds on it. */
@@ -36,7 +37,7 @@ export async function readEndOfLog(store: Store, session: ClientSession, count: 
   return {
     position: Number(last['_id']),
     created: (last['created'] as Date).getTime(),
-    bytes: BigInt(last['bytes'] as bigint),
+    bytes: toBigInt(last['bytes'] as Int64),
     tokens: entries.filter((entry) => entry['token'] !== undefined).map((entry) => entry['token']),
   };
 }

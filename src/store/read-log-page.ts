@@ -1,4 +1,5 @@
 import type { ClientSession } from 'mongoose';
+import { toBigInt, type Int64 } from './int64.js';
 import { majority, type FindReply, type Store } from './store.js';
 
 /** An entry of the log as it is read: the stored fields, and where the server keeps it. */
@@ -40,5 +41,12 @@ export async function readLogPage(
     },
     { session },
   );
-  return (reply as unknown as FindReply<StoredEntry>).cursor.firstBatch;
+  const entries = (reply as unknown as FindReply<StoredEntry>).cursor.firstBatch;
+  for (const entry of entries) {
+    // A position above 2^31 is stored as a 64-bit integer.
+    if (typeof entry._id !== 'number') entry._id = Number(entry._id);
+    entry.bytes = toBigInt(entry.bytes as unknown as Int64);
+    entry.$recordId = toBigInt(entry.$recordId as unknown as Int64);
+  }
+  return entries;
 }

@@ -1,3 +1,4 @@
+import { toBigInt, type Int64 } from './int64.js';
 import { readLease } from './lease.js';
 import { readOldest } from './log-bounds.js';
 import { readLogCap } from './read-log-cap.js';
@@ -39,12 +40,12 @@ export async function readLogStatus(store: Store): Promise<{
     .aggregate([{ $match: { _id: first } }, { $project: { bytes: 1, size: { $bsonSize: '$$ROOT' } } }])
     .toArray();
   // Overwritten between the two reads: one entry's size is then missing from the figure.
-  const before = start === undefined ? 0n : BigInt(start['bytes'] as bigint) - BigInt(start['size'] as number);
+  const before = start === undefined ? 0n : toBigInt(start['bytes'] as Int64) - toBigInt(start['size'] as Int64);
   return {
     first,
     last,
     entries: last - first + 1,
-    bytes: Number(BigInt(newest['bytes'] as bigint) - before),
+    bytes: Number(toBigInt(newest['bytes'] as Int64) - before),
     ...limits,
   };
 }

@@ -15,14 +15,18 @@ export type Document = Record<string, unknown>;
 
 /**
  * BSON options of every command, whatever the service's connection says. Numbers come as numbers, 64-bit integers as
- * bigint, binary data as Binary; `undefined` was refused before.
+ * Long (see int64.ts), binary data as Binary; `undefined` was refused before.
+ *
+ * Never `useBigInt64`: the driver decodes a "not primary" error with it too, keeps the bigint as the server's topology
+ * version, and its monitor throws on it in a timer, which ends the process at the next election (driver 6 and 7,
+ * NODE-2674).
  */
 export const plainBson = {
   raw: false,
   promoteValues: true,
-  promoteLongs: true,
+  promoteLongs: false,
   promoteBuffers: false,
-  useBigInt64: true,
+  useBigInt64: false,
   // JavaScript can't compile every pattern, and decoding must not fail.
   bsonRegExp: true,
   ignoreUndefined: false,

@@ -11,12 +11,11 @@ export function exactCollection(connection: Connection, name: string): Collectio
 
 /** Entries of the log in order of position, without the genesis entry. */
 export async function readEntries(connection: Connection, name = 'Outbox'): Promise<Document[]> {
-  return exactCollection(connection, name)
-    .find(
-      { _id: { $gt: 0 } as never },
-      { sort: { _id: 1 }, promoteValues: true, promoteLongs: true, useBigInt64: true },
-    )
+  const entries = await exactCollection(connection, name)
+    .find({ _id: { $gt: 0 } as never }, { sort: { _id: 1 }, raw: true })
     .toArray();
+  // Decoded here: asked of the driver, bigints would break it at an election (see plainBson).
+  return entries.map((entry) => BSON.deserialize(entry as unknown as Uint8Array, { useBigInt64: true }));
 }
 
 /** A message as another program would put it into pending, past the library. */

@@ -21,6 +21,7 @@ describe('what is begun inside a transaction with transactionAsyncLocalStorage o
     const errors: unknown[] = [];
     outbox.on('error', ({ error }) => errors.push(error));
     const ends: Promise<void>[] = [];
+    const elected = new Promise((resolve) => outbox.on('sequencer:elected', resolve));
     await connection.transaction(async () => {
       const [outbox$, scheduler] = outbox.tail();
       ends.push(
@@ -36,7 +37,7 @@ describe('what is begun inside a transaction with transactionAsyncLocalStorage o
       );
       await outbox.put(order(1));
       // The reader is under way before the transaction ends.
-      await new Promise((resolve) => outbox.on('sequencer:elected', resolve));
+      await elected;
     });
     for (const ordernr of [2, 3, 4]) await putInTransaction({ outbox, connection }, ordernr);
     await waitFor(() => seen.tail.length === 4 && seen.loop.length === 4);
