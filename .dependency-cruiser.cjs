@@ -1,11 +1,12 @@
 /**
  * The layers, from the top:
- *   index -> service-outbox -> { sequencer, tail, consumer } -> store -> schema -> { options, message, errors, events, internal }
+ *   index -> service-outbox -> { sequencer, tail, consumer } -> election -> store -> schema -> { options, message, errors, events, internal }
  * A file may import from its own layer and from every one below it; the three parts know nothing of each other.
  */
-const FOUNDATION = '^src/((options|message|errors|events)[.]ts$|internal/)';
+const FOUNDATION = '^src/((options|message|errors|events|publisher|handler|verdict)[.]ts$|internal/)';
 const SCHEMA = '^src/schema/';
 const STORE = '^src/store/';
+const ELECTION = '^src/election/';
 const PARTS = '^src/(sequencer|tail|consumer)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -20,7 +21,7 @@ module.exports = {
     },
     {
       name: 'foundation-is-the-bottom',
-      comment: 'options, message, errors, events and internal/ know no other layer.',
+      comment: 'options, message, errors, events, publisher, handler, verdict and internal/ know no other layer.',
       severity: 'error',
       from: { path: FOUNDATION },
       to: { path: '^src/', pathNot: FOUNDATION },
@@ -38,6 +39,13 @@ module.exports = {
       severity: 'error',
       from: { path: STORE },
       to: { path: '^src/', pathNot: [STORE, SCHEMA, FOUNDATION] },
+    },
+    {
+      name: 'election-is-below-the-parts',
+      comment: 'election/ holds leases for whichever part asks for one.',
+      severity: 'error',
+      from: { path: ELECTION },
+      to: { path: '^src/', pathNot: [ELECTION, STORE, SCHEMA, FOUNDATION] },
     },
     {
       name: 'parts-are-strangers',

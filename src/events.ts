@@ -12,7 +12,7 @@ export interface OutboxEvents {
    * Something failed and is tried again, or a message could not be appended. `part` says where. Without a
    * listener it is dropped; it never ends the process.
    */
-  error: { outbox: string; part: 'sequencer' | 'tail' | 'listener'; error: unknown };
+  error: { outbox: string; part: 'sequencer' | 'election' | 'tail' | 'consumer' | 'listener'; error: unknown };
 }
 
 /** A listener for one event. What it throws is reported as an `error` event and breaks nothing. */

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Scheduler, Stream } from '@most/types';
 import type { ClientSession, Model } from 'mongoose';
+import { Standby } from './election/standby.js';
 import { OutboxError, shown } from './errors.js';
 import { OutboxEmitter, type OutboxEvents, type OutboxListener } from './events.js';
 import { inTurn } from './internal/session-queue.js';
@@ -101,7 +104,11 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
     }
     this.#store = new Store(connection, name);
     this.#events = new OutboxEmitter(name);
-    this.#sequencer = new Sequencer(this.#store, this.#options, this.#events.emit);
+    const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
+    const standby = new Standby(this.#store, this.#options, (error) =>
+      this.#events.emit('error', { part: 'election', error }),
+    );
+    this.#sequencer = new Sequencer(this.#store, this.#options, owner, standby, this.#events.emit);
     this.#tails = new Tails(this.#store, this.#options, reviver, this.#events.emit, {
       ready: () => this.#lifecycle.ready(),
       takePart: () => this.#takePart(),

@@ -3,7 +3,7 @@ import { pause } from '../internal/abort.js';
 import type { ResolvedOptions } from '../options.js';
 import { watchPending } from '../store/change-watch.js';
 import type { Store } from '../store/store.js';
-import { ChangeWake } from './change-wake.js';
+import { ChangeWake } from '../election/change-wake.js';
 
 /** After so many messages moved since the last wait, reading the stream's backlog costs more than opening a new one. */
 const staleAfterMessages = 200;
@@ -41,7 +41,7 @@ export class PendingWake {
       // Opened at the moment of the empty read: the stream is lazy, and a put between the two would wait for the poll.
       if (this.#changes.open(emptyAt)) {
         await Promise.race([
-          this.#changes.changedAfter(emptyAt),
+          this.#changes.changedAfter(emptyAt, over.signal),
           pause(this.options.safetyPollMs, ...signals, over.signal),
         ]);
       } else {

@@ -1,7 +1,7 @@
 import type mongoose from 'mongoose';
 import type { ClientSession } from 'mongoose';
 import { serverCode } from '../errors.js';
-import { writeMajority, type Store } from './store.js';
+import { writeMajority, type Document, type Store } from './store.js';
 
 /** Who asks for, or holds, a lease. */
 export interface LeaseClaim {
@@ -9,29 +9,32 @@ export interface LeaseClaim {
   id: string;
   owner: string;
   leaseMs: number;
+  /** The request (see store/requests.ts) in whose name the lease is taken; everybody else waits until it is served. */
+  request?: string;
 }
 
-/** The answer to a claim: held, or for how long another holds it and at which cluster time that was seen. */
+/** The answer to a claim: held, or for how long it can't be had and at which cluster time that was seen. */
 export type LeaseAnswer =
-  | { held: true; epoch: number; serverNow: number }
-  | { held: false; expiresInMs: number; seenAt: mongoose.mongo.Timestamp };
+  | { held: true; epoch: number; serverNow: number; lease: Document }
+  | { held: false; expiresInMs: number; seenAt: mongoose.mongo.Timestamp; lease: Document };
 
 /**
- * Takes the lease if it is free, expired or the owner's already. The epoch rises by one when the lease changes hands.
- * Time is the server's (`$$NOW`), so clocks of processes do not matter.
+ * Takes the lease if it is free or expired, and neither paused nor asked for by a request. Every acquisition raises the
+ * epoch by one. Time is the server's (`$$NOW`), so clocks of processes do not matter.
  */
 export async function acquireLease(store: Store, claim: LeaseClaim): Promise<LeaseAnswer> {
-  const mine = { $eq: ['$owner', { $literal: claim.owner }] };
   const state = store.collection('state');
+  const free = { $or: [{ owner: null }, { owner: claim.owner }, { $expr: { $lte: ['$expiresAt', '$$NOW'] } }] };
+  const allowed =
+    claim.request === undefined
+      ? { paused: null, $or: [{ request: null }, { $expr: { $lte: ['$request.until', '$$NOW'] } }] }
+      : { 'request.id': claim.request };
   const lease = await state.findOneAndUpdate(
-    {
-      _id: claim.id as never,
-      $or: [{ owner: null }, { owner: claim.owner }, { $expr: { $lte: ['$expiresAt', '$$NOW'] } }],
-    },
+    { _id: claim.id as never, $and: [free, allowed] },
     [
       {
         $set: {
-          epoch: { $cond: [mine, '$epoch', { $add: ['$epoch', 1] }] },
+          epoch: { $add: ['$epoch', 1] },
           owner: { $literal: claim.owner },
           renewedAt: '$$NOW',
           expiresAt: { $add: ['$$NOW', claim.leaseMs] },
@@ -41,55 +44,81 @@ export async function acquireLease(store: Store, claim: LeaseClaim): Promise<Lea
     { returnDocument: 'after', writeConcern: writeMajority(claim.leaseMs) },
   );
   if (lease !== null)
-    return { held: true, epoch: Number(lease['epoch']), serverNow: (lease['renewedAt'] as Date).getTime() };
+    return { held: true, epoch: Number(lease['epoch']), serverNow: (lease['renewedAt'] as Date).getTime(), lease };
   const session = store.session();
   try {
     const other = await readLease(store, claim.id, session);
     if (other !== undefined)
       return {
         held: false,
-        expiresInMs: other.expiresInMs ?? 0,
+        // One that is paused, or asked for by a request, is waited for as long as a lease; a change ends the wait.
+        expiresInMs: other.expiresInMs ?? claim.leaseMs,
         seenAt: session.operationTime as mongoose.mongo.Timestamp,
+        lease: other.lease,
       };
   } finally {
     void session.endSession().catch(() => undefined);
   }
-  await createLease(store, claim);
+  await createLease(store, claim.id, claim.leaseMs);
   return acquireLease(store, claim);
 }
 
-/** A free lease of epoch 0; the server allows no upsert with the time condition of `acquireLease`. */
-async function createLease(store: Store, claim: LeaseClaim): Promise<void> {
+/** A free lease of epoch 0, unless there is one; the server allows no upsert with the time condition of `acquireLease`. */
+export async function createLease(store: Store, id: string, wtimeoutMs: number): Promise<void> {
   try {
-    await store
-      .collection('state')
-      .insertOne({ _id: claim.id, owner: null, epoch: 0, expiresAt: new Date(0) } as never, {
-        writeConcern: writeMajority(claim.leaseMs),
-      });
+    await store.collection('state').insertOne({ _id: id, owner: null, epoch: 0, expiresAt: new Date(0) } as never, {
+      writeConcern: writeMajority(wtimeoutMs),
+    });
   } catch (error) {
     if (serverCode(error) !== 11000) throw error;
   }
 }
 
-/** Holds the lease for another `leaseMs`. @returns the server's time, or undefined when the lease is another's now */
-export async function renewLease(store: Store, claim: LeaseClaim, epoch: number): Promise<number | undefined> {
-  const lease = await store
-    .collection('state')
-    .findOneAndUpdate(
-      { _id: claim.id as never, owner: claim.owner, epoch },
-      [{ $set: { renewedAt: '$$NOW', expiresAt: { $add: ['$$NOW', claim.leaseMs] } } }],
-      { returnDocument: 'after', writeConcern: writeMajority(claim.leaseMs) },
-    );
-  return lease === null ? undefined : (lease['renewedAt'] as Date).getTime();
+/**
+ * Holds the lease for another `leaseMs`, and leaves `report` in its document.
+ * @returns the document, whose `renewedAt` is the server's time, or undefined when the lease is another's now
+ */
+export async function renewLease(
+  store: Store,
+  claim: LeaseClaim,
+  epoch: number,
+  report: Document = {},
+): Promise<Document | undefined> {
+  const reported: Document = {};
+  for (const [field, value] of Object.entries(report)) reported[field] = { $literal: value };
+  const lease = await store.collection('state').findOneAndUpdate(
+    { _id: claim.id as never, owner: claim.owner, epoch },
+    [
+      {
+        $set: {
+          ...reported,
+          renewedAt: '$$NOW',
+          expiresAt: { $add: ['$$NOW', claim.leaseMs] },
+        },
+      },
+    ] as Document[],
+    { returnDocument: 'after', writeConcern: writeMajority(claim.leaseMs) },
+  );
+  return lease ?? undefined;
 }
 
-/** Gives the lease back, so that another process can take it at once. */
-export async function releaseLease(store: Store, claim: LeaseClaim, epoch: number): Promise<void> {
+/** The server's time of a lease that was just acquired or renewed, in milliseconds since 1970. */
+export function renewedAt(lease: Document): number {
+  return (lease['renewedAt'] as Date).getTime();
+}
+
+/** Gives the lease back, and leaves `report` in its document; another process can take it at once. */
+export async function releaseLease(
+  store: Store,
+  claim: LeaseClaim,
+  epoch: number,
+  report: Document = {},
+): Promise<void> {
   await store
     .collection('state')
     .updateOne(
       { _id: claim.id as never, owner: claim.owner, epoch },
-      { $set: { owner: null, expiresAt: new Date(0) } },
+      { $set: { ...report, owner: null, expiresAt: new Date(0) }, $inc: { freed: 1 } },
       { writeConcern: writeMajority(claim.leaseMs) },
     );
 }
@@ -99,14 +128,13 @@ export async function readLease(
   store: Store,
   id: string,
   session?: ClientSession,
-): Promise<{ owner: string | null; epoch: number; expiresInMs: number | null } | undefined> {
+): Promise<
+  { owner: string | null; epoch: number; expiresInMs: number | null; now: Date; lease: Document } | undefined
+> {
   const [lease] = await store
     .collection('state')
     .aggregate(
-      [
-        { $match: { _id: id } },
-        { $project: { owner: 1, epoch: 1, expiresInMs: { $subtract: ['$expiresAt', '$$NOW'] } } },
-      ],
+      [{ $match: { _id: id } }, { $addFields: { expiresInMs: { $subtract: ['$expiresAt', '$$NOW'] }, now: '$$NOW' } }],
       session === undefined ? {} : { session: session },
     )
     .toArray();
@@ -117,5 +145,7 @@ export async function readLease(
     owner: held ? String(lease['owner']) : null,
     epoch: Number(lease['epoch']),
     expiresInMs: held ? expiresInMs : null,
+    now: lease['now'] as Date,
+    lease,
   };
 }

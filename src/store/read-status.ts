@@ -55,5 +55,6 @@ export async function readSequencerStatus(
   store: Store,
   leaseId: string,
 ): Promise<{ owner: string | null; epoch: number; expiresInMs: number | null }> {
-  return (await readLease(store, leaseId)) ?? { owner: null, epoch: 0, expiresInMs: null };
+  const lease = await readLease(store, leaseId);
+  return { owner: lease?.owner ?? null, epoch: lease?.epoch ?? 0, expiresInMs: lease?.expiresInMs ?? null };
 }

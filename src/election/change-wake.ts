@@ -8,17 +8,25 @@ type Timestamp = mongoose.mongo.Timestamp;
 /** How long, in milliseconds, a failed change stream is left alone before it is tried again. */
 const retryMs = 30_000;
 
+/** Somebody who waits for a change later than `after`, of the document `id` where one is named. */
+interface Waiter {
+  after: Timestamp;
+  id: string | undefined;
+  resolve: () => void;
+}
+
 /**
- * A change stream used as a wake-up, opened on demand. It is closed on failure (which is reported, since only latency
- * would show it) and when no connection of the pool can be spared; the owner then polls.
+ * A change stream used as a wake-up, opened on demand, for any number of waiters. It is closed on failure (which is
+ * reported, since only latency would show it) and when no connection of the pool can be spared; the waiters then poll.
  */
 export class ChangeWake {
   #stream: ChangeWatch | undefined;
   #release: (() => void) | undefined;
   /** The stream that is being read: kept between waits, since a stream must not be asked twice at once. */
   #reading: ChangeWatch | undefined;
-  /** The latest wait; an earlier one is over. */
-  #wait: { after: Timestamp; resolve: () => void } | undefined;
+  readonly #waiters = new Set<Waiter>();
+  /** The latest change seen of each document: it may have been read for somebody else. */
+  readonly #latest = new Map<string, Timestamp>();
   #blockedUntil = 0;
 
   constructor(
@@ -37,12 +45,23 @@ export class ChangeWake {
     return true;
   }
 
-  /** Resolves at the first change later than `after`, or when the stream has failed; earlier changes are passed over. */
-  changedAfter(after: Timestamp): Promise<void> {
+  /**
+   * Resolves at the first change later than `after` (of the document `id`, where one is named), when the stream has
+   * failed, or when the signal aborts.
+   */
+  changedAfter(after: Timestamp, signal: AbortSignal, id?: string): Promise<void> {
     const stream = this.#stream;
-    if (stream === undefined) return Promise.resolve();
+    const latest = id === undefined ? undefined : this.#latest.get(id);
+    if (stream === undefined || signal.aborted || latest?.greaterThan(after)) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#wait = { after, resolve };
+      const waiter: Waiter = { after, id, resolve: () => end() };
+      const end = () => {
+        this.#waiters.delete(waiter);
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      signal.addEventListener('abort', end);
+      this.#waiters.add(waiter);
       if (this.#reading === undefined) void this.#read(stream);
     });
   }
@@ -51,12 +70,12 @@ export class ChangeWake {
   async #read(stream: ChangeWatch): Promise<void> {
     this.#reading = stream;
     try {
-      while (this.#wait !== undefined) {
-        const at = await stream.next();
+      while (this.#waiters.size > 0) {
+        const { at, id } = await stream.next();
         if (this.#reading !== stream) return;
-        if (this.#wait === undefined || !at.greaterThan(this.#wait.after)) continue;
-        this.#wait.resolve();
-        this.#wait = undefined;
+        if (id !== undefined) this.#latest.set(id, at);
+        for (const waiter of [...this.#waiters])
+          if (at.greaterThan(waiter.after) && (waiter.id === undefined || waiter.id === id)) waiter.resolve();
       }
       this.#reading = undefined;
     } catch (error) {
@@ -68,9 +87,10 @@ export class ChangeWake {
   }
 
   close(): void {
-    this.#wait?.resolve();
+    for (const waiter of [...this.#waiters]) waiter.resolve();
     this.#stream?.close();
     this.#release?.();
-    this.#stream = this.#release = this.#reading = this.#wait = undefined;
+    this.#latest.clear();
+    this.#stream = this.#release = this.#reading = undefined;
   }
 }

@@ -1,8 +1,8 @@
 import { Timestamp } from 'mongodb';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { ChangeWake } from '../../../src/sequencer/change-wake.js';
-import type { ChangeWatch } from '../../../src/store/change-watch.js';
+import { ChangeWake } from '../../../src/election/change-wake.js';
+import type { Change, ChangeWatch } from '../../../src/store/change-watch.js';
 import type { Store } from '../../../src/store/store.js';
 import { flush, isSettled } from '../../support/settled.js';
 
@@ -12,9 +12,9 @@ const at = (seconds: number) => new Timestamp({ t: seconds, i: 1 });
 class FakeStream implements ChangeWatch {
   asked = 0;
   closed = false;
-  #waiting: { resolve: (at: Timestamp) => void; reject: (error: Error) => void } | undefined;
+  #waiting: { resolve: (change: Change) => void; reject: (error: Error) => void } | undefined;
 
-  next(): Promise<Timestamp> {
+  next(): Promise<Change> {
     if (this.#waiting !== undefined) throw new Error('asked twice at once');
     this.asked += 1;
     return new Promise((resolve, reject) => (this.#waiting = { resolve, reject }));
@@ -25,8 +25,8 @@ class FakeStream implements ChangeWatch {
     void this.fail(new Error('the stream was closed'));
   }
 
-  change(time: Timestamp): Promise<void> {
-    this.#waiting?.resolve(time);
+  change(at: Timestamp, id?: string): Promise<void> {
+    this.#waiting?.resolve({ at, id });
     this.#waiting = undefined;
     return flush();
   }
@@ -39,6 +39,8 @@ class FakeStream implements ChangeWatch {
 }
 
 const storeWithPool = (maxPoolSize: number) => ({ client: { options: { maxPoolSize } } }) as unknown as Store;
+
+const never = new AbortController().signal;
 
 let streams: FakeStream[];
 let errors: unknown[];
@@ -61,7 +63,7 @@ describe('a wait', () => {
   it('ends at the first change later than its moment, and passes earlier ones over', async () => {
     const wake = wakeOn(storeWithPool(100));
     expect(wake.open(at(1))).toBe(true);
-    const changed = wake.changedAfter(at(5));
+    const changed = wake.changedAfter(at(5), never);
     await streams[0]!.change(at(4));
     await streams[0]!.change(at(5));
     expect(await isSettled(changed)).toBe(false);
@@ -72,29 +74,53 @@ describe('a wait', () => {
   it('ends at a change that came before it began, when that is late enough', async () => {
     const wake = wakeOn(storeWithPool(100));
     wake.open(at(1));
-    void wake.changedAfter(at(5));
-    const second = wake.changedAfter(at(7));
+    void wake.changedAfter(at(5), never);
+    const second = wake.changedAfter(at(7), never);
     await streams[0]!.change(at(8));
     expect(await isSettled(second)).toBe(true);
   });
 
-  it('is the only one on its stream, however many waits before it ended by the clock', async () => {
+  it('is given up when its signal aborts, and costs nothing from then on', async () => {
     const wake = wakeOn(storeWithPool(100));
     wake.open(at(1));
-    for (let wait = 0; wait < 100; wait += 1) void wake.changedAfter(at(5));
+    for (let wait = 0; wait < 100; wait += 1) {
+      const over = new AbortController();
+      const changed = wake.changedAfter(at(5), over.signal);
+      over.abort();
+      expect(await isSettled(changed)).toBe(true);
+    }
     expect(streams[0]!.asked).toBe(1);
     const change = at(6);
     const compared = vi.spyOn(change, 'greaterThan');
-    const last = wake.changedAfter(at(5));
+    const last = wake.changedAfter(at(5), never);
     await streams[0]!.change(change);
     expect(await isSettled(last)).toBe(true);
     expect(compared).toHaveBeenCalledTimes(1);
   });
 
+  it('for one document passes the changes of others over', async () => {
+    const wake = wakeOn(storeWithPool(100));
+    wake.open(at(1));
+    const changed = wake.changedAfter(at(1), never, 'b');
+    await streams[0]!.change(at(2), 'a');
+    expect(await isSettled(changed)).toBe(false);
+    await streams[0]!.change(at(3), 'b');
+    expect(await isSettled(changed)).toBe(true);
+  });
+
+  it('ends at once when its change was read for somebody else before', async () => {
+    const wake = wakeOn(storeWithPool(100));
+    wake.open(at(1));
+    void wake.changedAfter(at(1), never, 'a');
+    await streams[0]!.change(at(2), 'b');
+    expect(await isSettled(wake.changedAfter(at(1), never, 'b'))).toBe(true);
+    expect(await isSettled(wake.changedAfter(at(2), never, 'b'))).toBe(false);
+  });
+
   it('asks the stream for nothing while nobody waits', async () => {
     const wake = wakeOn(storeWithPool(100));
     wake.open(at(1));
-    const changed = wake.changedAfter(at(1));
+    const changed = wake.changedAfter(at(1), never);
     await streams[0]!.change(at(2));
     expect(await isSettled(changed)).toBe(true);
     expect(streams[0]!.asked).toBe(1);
@@ -103,7 +129,7 @@ describe('a wait', () => {
   it('ends when the stream is closed', async () => {
     const wake = wakeOn(storeWithPool(100));
     wake.open(at(1));
-    const changed = wake.changedAfter(at(1));
+    const changed = wake.changedAfter(at(1), never);
     wake.close();
     expect(await isSettled(changed)).toBe(true);
     expect(streams[0]!.closed).toBe(true);
@@ -115,7 +141,7 @@ describe('a stream that fails', () => {
   it('ends the wait, is reported and closed, and is left alone for a while', async () => {
     const wake = wakeOn(storeWithPool(100));
     wake.open(at(1));
-    const changed = wake.changedAfter(at(1));
+    const changed = wake.changedAfter(at(1), never);
     const refused = new Error('not allowed');
     await streams[0]!.fail(refused);
     expect(await isSettled(changed)).toBe(true);
@@ -129,7 +155,7 @@ describe('a stream that fails', () => {
     const clock = vi.spyOn(performance, 'now').mockReturnValue(1_000);
     const wake = wakeOn(storeWithPool(100));
     wake.open(at(1));
-    void wake.changedAfter(at(1));
+    void wake.changedAfter(at(1), never);
     await streams[0]!.fail(new Error('gone'));
     clock.mockReturnValue(30_999);
     expect(wake.open(at(1))).toBe(false);
