@@ -84,21 +84,14 @@ export async function renewLease(
   epoch: number,
   report: Document = {},
 ): Promise<Document | undefined> {
-  const reported: Document = {};
-  for (const [field, value] of Object.entries(report)) reported[field] = { $literal: value };
-  const lease = await store.collection('state').findOneAndUpdate(
-    { _id: claim.id as never, owner: claim.owner, epoch },
-    [
-      {
-        $set: {
-          ...reported,
-          renewedAt: '$$NOW',
-          expiresAt: { $add: ['$$NOW', claim.leaseMs] },
-        },
-      },
-    ] as Document[],
-    { returnDocument: 'after', writeConcern: writeMajority(claim.leaseMs) },
-  );
+  const set: Document = { renewedAt: '$$NOW', expiresAt: { $add: ['$$NOW', claim.leaseMs] } };
+  for (const [field, value] of Object.entries(report)) set[field] = { $literal: value };
+  const lease = await store
+    .collection('state')
+    .findOneAndUpdate({ _id: claim.id, owner: claim.owner, epoch } as Document, [{ $set: set }], {
+      returnDocument: 'after',
+      writeConcern: writeMajority(claim.leaseMs),
+    });
   return lease ?? undefined;
 }
 

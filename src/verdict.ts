@@ -1,0 +1,65 @@
+import { shown } from './errors.js';
+
+/*
+ * What a handler throws, or a publisher answers for one message, to say more than that it failed. Like OutboxError they
+ * are recognised by a `Symbol.for` brand, so that copies of the library (ESM beside CJS, two versions) know each other's.
+ */
+
+const permanent = Symbol.for('service-outbox.PermanentError');
+const retryAfter = Symbol.for('service-outbox.RetryAfter');
+const unavailable = Symbol.for('service-outbox.Unavailable');
+
+function branded(value: unknown, brand: symbol): boolean {
+  return typeof value === 'object' && value !== null && brand in value;
+}
+
+/** This message can never be handled: it becomes a dead letter at once, without further attempts. */
+export class PermanentError extends Error {
+  override readonly name: string = 'PermanentError';
+
+  constructor(message = 'this message can never be handled', options?: ErrorOptions) {
+    super(message, options);
+    Object.defineProperty(this, permanent, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return branded(value, permanent);
+  }
+}
+
+/** The attempt failed, and the next one is made after `delayMs` instead of the usual back-off. It counts as an attempt. */
+export class RetryAfter extends Error {
+  override readonly name: string = 'RetryAfter';
+  /** Milliseconds until the next attempt; 0 or more. */
+  readonly delayMs: number;
+
+  /** @throws RangeError when `delayMs` is no number of milliseconds, 0 or more */
+  constructor(delayMs: number, message = `retry after ${delayMs} ms`, options?: ErrorOptions) {
+    if (!(Number.isFinite(delayMs) && delayMs >= 0))
+      throw new RangeError(`RetryAfter takes the milliseconds to wait, 0 or more: got ${shown(delayMs)}`);
+    super(message, options);
+    this.delayMs = delayMs;
+    Object.defineProperty(this, retryAfter, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return branded(value, retryAfter);
+  }
+}
+
+/**
+ * The destination is down: nothing is said of this message. The consumer backs off, holds its checkpoint and spends no
+ * attempt until the destination is up again.
+ */
+export class Unavailable extends Error {
+  override readonly name: string = 'Unavailable';
+
+  constructor(message = 'the destination is unavailable', options?: ErrorOptions) {
+    super(message, options);
+    Object.defineProperty(this, unavailable, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return branded(value, unavailable);
+  }
+}
