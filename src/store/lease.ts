@@ -111,7 +111,7 @@ export async function releaseLease(
     .collection('state')
     .updateOne(
       { _id: claim.id as never, owner: claim.owner, epoch },
-      { $set: { ...report, owner: null, expiresAt: new Date(0) }, $inc: { freed: 1 } },
+      { $set: { ...report, owner: null, expiresAt: new Date(0) }, $inc: { freed: 1 as never } },
       { writeConcern: writeMajority(claim.leaseMs) },
     );
 }
