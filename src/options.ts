@@ -1,6 +1,7 @@
 import mongoose from 'mongoose';
 import type { ClientSession, Connection } from 'mongoose';
-import { OutboxError, shown } from './errors.js';
+import { shown } from './errors.js';
+import { checkBoolean, checkKnown, checkWholeNumbers, checkWord, invalidOption } from './internal/check-options.js';
 
 /** Options of `ServiceOutbox`. Unknown or contradictory options are refused at construction with `INVALID_OPTION`. */
 export interface ServiceOutboxOptions {
@@ -74,39 +75,25 @@ const wholeNumberLimits = {
   safetyPollMs: [100, 600_000],
 } as const satisfies Partial<Record<keyof ServiceOutboxOptions, readonly [number, number]>>;
 
-const known: ReadonlySet<string> = new Set<keyof ServiceOutboxOptions>([
+const known: readonly (keyof ServiceOutboxOptions)[] = [
   'connection',
   'sequencer',
   'setup',
   'currentSession',
   ...(Object.keys(wholeNumberLimits) as (keyof typeof wholeNumberLimits)[]),
-]);
+];
 
 /** Fills in the defaults and refuses what is unknown, out of its limits or contradictory. */
 export function resolveOptions(given: ServiceOutboxOptions = {}): ResolvedOptions {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new OutboxError('INVALID_OPTION', `the options must be an object, got ${shown(given)}`);
-  }
-  for (const key of Object.keys(given)) {
-    if (!known.has(key)) throw invalid(key, 'is unknown', `the options are ${[...known].sort().join(', ')}`);
-  }
+  checkKnown(given, known);
   const set = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),
   ) as ServiceOutboxOptions;
-  for (const [key, [least, most]] of Object.entries(wholeNumberLimits)) {
-    const value = set[key as keyof typeof wholeNumberLimits];
-    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least && value <= most)) {
-      throw invalid(key, `must be a whole number from ${least} to ${most}`, `got ${shown(value)}`);
-    }
-  }
-  if (set.sequencer !== undefined && typeof set.sequencer !== 'boolean') {
-    throw invalid('sequencer', 'must be true or false', `got ${shown(set.sequencer)}`);
-  }
-  if (set.setup !== undefined && !['create', 'check', 'none'].includes(set.setup)) {
-    throw invalid('setup', 'must be "create", "check" or "none"', `got ${shown(set.setup)}`);
-  }
+  checkWholeNumbers(set, wholeNumberLimits);
+  checkBoolean('sequencer', set.sequencer);
+  checkWord('setup', set.setup, ['create', 'check', 'none']);
   if (set.currentSession !== undefined && typeof set.currentSession !== 'function') {
-    throw invalid(
+    throw invalidOption(
       'currentSession',
       'must be a function that returns a ClientSession',
       `got ${shown(set.currentSession)}`,
@@ -114,18 +101,18 @@ export function resolveOptions(given: ServiceOutboxOptions = {}): ResolvedOption
   }
   const resolved = { ...defaults, connection: mongoose.connection, ...set };
   if (typeof resolved.connection?.getClient !== 'function' || resolved.connection.base === undefined) {
-    throw invalid(
+    throw invalidOption(
       'connection',
       'must be a mongoose Connection',
       `got ${shown(resolved.connection)}; pass mongoose.connection or mongoose.createConnection(…)`,
     );
   }
   if (resolved.pollMaxMs < resolved.pollMinMs) {
-    throw invalid('pollMaxMs', `must not be less than pollMinMs (${resolved.pollMinMs})`, `got ${resolved.pollMaxMs}`);
+    throw invalidOption(
+      'pollMaxMs',
+      `must not be less than pollMinMs (${resolved.pollMinMs})`,
+      `got ${resolved.pollMaxMs}`,
+    );
   }
   return Object.freeze(resolved);
-}
-
-function invalid(option: string, rule: string, rest: string): OutboxError {
-  return new OutboxError('INVALID_OPTION', `option ${option} ${rule}: ${rest}`);
 }

@@ -1,5 +1,6 @@
-import { OutboxError, shown } from '../errors.js';
 import type { Emit } from '../events.js';
+import { checkCursor } from '../internal/check-cursor.js';
+import { checkBoolean, checkKnown, checkSignal, checkTypes } from '../internal/check-options.js';
 import type { Cursor, TailOptions } from '../message.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Reviver } from '../schema/revive.js';
@@ -8,7 +9,6 @@ import { toDelivered } from './delivered.js';
 import { LogReader } from './log-reader.js';
 import { LogWatch } from './log-watch.js';
 import { MessageIterator } from './message-iterator.js';
-import { checkCursor } from './start-position.js';
 import { TailStream, newScheduler, type Scheduler, type Stream } from './tail-stream.js';
 
 /** What reading needs of the outbox. */
@@ -118,30 +118,9 @@ function checkTailOptions(
   known: readonly string[],
   names: readonly string[],
 ): ReadonlySet<string> | undefined {
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw invalid(`the options must be an object: got ${shown(options)}`);
-  const extra = Object.keys(options).find((name) => !names.includes(name));
-  if (extra !== undefined) throw invalid(`option ${shown(extra)} is unknown: the options are ${names.join(', ')}`);
+  checkKnown(options, names);
   const { types, signal, live } = options as { types?: unknown; signal?: unknown; live?: unknown };
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalid(`option signal must be an AbortSignal: got ${shown(signal)}`);
-  if (live !== undefined && typeof live !== 'boolean')
-    throw invalid(`option live must be true or false: got ${shown(live)}`);
-  if (types === undefined) return undefined;
-  if (!Array.isArray(types) || types.length === 0)
-    throw invalid(
-      `option types must be an array of at least one message type: got ${Array.isArray(types) ? 'an empty array' : shown(types)}`,
-    );
-  for (const type of types as unknown[]) {
-    if (typeof type !== 'string' || !known.includes(type))
-      throw new OutboxError(
-        'UNKNOWN_TYPE',
-        `option types names ${shown(type)}, which this outbox does not declare: it declares ${known.map(shown).join(', ')}`,
-      );
-  }
-  return new Set(types as string[]);
-}
-
-function invalid(text: string): OutboxError {
-  return new OutboxError('INVALID_OPTION', text);
+  checkSignal(signal);
+  checkBoolean('live', live);
+  return checkTypes(types, known);
 }

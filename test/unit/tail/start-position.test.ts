@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { OutboxError } from '../../../src/errors.js';
 import type { Cursor } from '../../../src/message.js';
-import { checkCursor, startPosition, type LogBounds, type Start } from '../../../src/tail/start-position.js';
+import { checkCursor } from '../../../src/internal/check-cursor.js';
+import { startPosition, type LogBounds, type Start } from '../../../src/tail/start-position.js';
 
 const at = (ms: number) => new Date(ms);
 const bounds = (oldest: [number, number], newest: [number, number]): LogBounds => ({
