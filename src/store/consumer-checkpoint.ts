@@ -1,0 +1,130 @@
+import type { ClientSession } from 'mongoose';
+import { inTransaction, inTransactionCollection } from './in-transaction.js';
+import { toBigInt, type Int64 } from './int64.js';
+import { writeFailures, type FailureWrite } from './failure-records.js';
+import { writeMajority, type Document, type Store } from './store.js';
+
+/** The `_id` of a consumer's lease in `<name>.state`. It outlives the consumer, so that an epoch never comes back. */
+export const consumerLease = (consumer: string): string => `lease:${consumer}`;
+/** The `_id` of a consumer's checkpoint in `<name>.state`: apart from the lease, since a renewal would conflict with it. */
+export const consumerCheckpoint = (consumer: string): string => `checkpoint:${consumer}`;
+
+/** Who writes a checkpoint: its write counts only while no later epoch has been written. */
+export interface Fence {
+  consumer: string;
+  epoch: number;
+  wtimeoutMs: number;
+}
+
+/** What a takeover finds. */
+export interface Checkpoint {
+  position: number;
+  /** Running byte count of the log at the position. */
+  bytes: bigint;
+  /** The highest position that may have been begun; null after a peaceful end. */
+  begun: number | null;
+  /** Positions above the checkpoint that were handled. */
+  handled: number[];
+  /** What was being handled alone. */
+  solo: { position: number; source: 'log' | 'failures' } | null;
+}
+
+/** What a write of the checkpoint changes. */
+export interface Progress {
+  position: number;
+  bytes: bigint;
+  /** Null: nothing is in flight any more. */
+  begun: number | null;
+  handled: readonly number[];
+  solo: Checkpoint['solo'];
+  /** The position must be this still. */
+  previous?: number;
+}
+
+/**
+ * Writes the epoch into the checkpoint, only over a smaller one, and reads it: from then on no earlier owner can write.
+ * @returns undefined when a later epoch has been written, or the consumer is not registered
+ */
+export async function takeOver(store: Store, fence: Fence): Promise<Checkpoint | undefined> {
+  const checkpoint = await store
+    .collection('state')
+    .findOneAndUpdate(
+      { _id: consumerCheckpoint(fence.consumer), epoch: { $lt: fence.epoch } } as Document,
+      { $set: { epoch: fence.epoch }, $inc: { fence: 1 as never } },
+      { returnDocument: 'after', writeConcern: writeMajority(fence.wtimeoutMs) },
+    );
+  return checkpoint === null ? undefined : toCheckpoint(checkpoint);
+}
+
+export function toCheckpoint(document: Document): Checkpoint {
+  const { position, bytes, begun, handled, solo } = document;
+  const alone = solo as { position: number; source: 'log' | 'failures' } | null | undefined;
+  return {
+    position: Number(position),
+    bytes: toBigInt(bytes as Int64),
+    begun: begun === null || begun === undefined ? null : Number(begun),
+    handled: ((handled ?? []) as unknown[]).map(Number),
+    solo: alone === null || alone === undefined ? null : { position: Number(alone.position), source: alone.source },
+  };
+}
+
+/**
+ * The fenced update: every write of a consumer is it, or begins (in the caller's transaction: ends) with it. It counts
+ * up, since an update that changes nothing conflicts with nothing, and a takeover could slip in beside it.
+ *
+ * @returns false when the lease is another's by now
+ */
+export async function writeCheckpoint(
+  store: Store,
+  { consumer, epoch, wtimeoutMs }: Fence,
+  progress: Progress,
+  session?: ClientSession,
+): Promise<boolean> {
+  const { position, bytes, begun, handled, solo, previous } = progress;
+  const reached = { position, bytes, ...(begun === null ? {} : { begun }) };
+  const state = session === undefined ? store.collection('state') : inTransactionCollection(store, 'state');
+  const { matchedCount } = await state.updateOne(
+    {
+      _id: consumerCheckpoint(consumer),
+      epoch,
+      ...(previous === undefined ? {} : { position: previous }),
+    } as Document,
+    {
+      // A write that was given up on may still land after a later one.
+      $max: reached as never,
+      $set: { handled, solo, ...(begun === null ? { begun } : {}) },
+      $inc: { fence: 1 as never },
+      $currentDate: { updatedAt: true as never },
+    },
+    session === undefined ? { writeConcern: writeMajority(wtimeoutMs) } : { session },
+  );
+  return matchedCount === 1;
+}
+
+/** Thrown out of a transaction to abort it. */
+const lost = Symbol('lost');
+
+/**
+ * Stores the progress, together with what is written to the failures.
+ * @returns false when the lease is another's by now: then nothing was written
+ */
+export async function commitProgress(
+  store: Store,
+  fence: Fence,
+  progress: Progress,
+  failures: readonly FailureWrite[],
+): Promise<boolean> {
+  if (failures.length === 0) return writeCheckpoint(store, fence, progress);
+  const write = await writeFailures(store, fence, failures);
+  try {
+    await inTransaction(store, fence.wtimeoutMs, async (session) => {
+      // First, so that nothing is read or written beside a takeover.
+      if (!(await writeCheckpoint(store, fence, progress, session))) throw lost;
+      await write(session);
+    });
+    return true;
+  } catch (error) {
+    if (error === lost) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,223 @@
+import type mongoose from 'mongoose';
+import type { ClientSession } from 'mongoose';
+import type { ErrorInfo } from '../handler.js';
+import type { Fence } from './consumer-checkpoint.js';
+import { inTransactionCollection } from './in-transaction.js';
+import type { StoredEntry } from './read-log-page.js';
+import { exactBson, majority, type Document, type FindReply, type Store } from './store.js';
+
+/** A change to the failures of one consumer. */
+export type FailureWrite =
+  /** The message at a position of the log fails, or queues up behind one of its key that does. */
+  | {
+      kind: 'add';
+      position: number;
+      state: 'retrying' | 'queued' | 'dead';
+      attempts: number;
+      nextAttemptAt: Date | null;
+      error: ErrorInfo | null;
+      at: Date;
+    }
+  /** It failed again. */
+  | {
+      kind: 'fail';
+      position: number;
+      state: 'retrying' | 'dead';
+      attempts: number;
+      nextAttemptAt: Date | null;
+      error: ErrorInfo;
+      at: Date;
+    }
+  /** It was handled. */
+  | { kind: 'remove'; position: number }
+  /** It is about to be run, together with others. */
+  | { kind: 'begin'; position: number }
+  /** It was about to be run, and was not. */
+  | { kind: 'unbegin'; position: number };
+
+/** A failure as the consumer that owns it reads it. */
+export interface FailureRecord {
+  position: number;
+  key: string | undefined;
+  state: 'retrying' | 'queued' | 'dead';
+  attempts: number;
+  nextAttemptAt: Date | null;
+  /** Whether an earlier epoch had begun to run it. */
+  begun: boolean;
+  entry: StoredEntry;
+}
+
+/** Fields of a log entry that its failure does not carry over. */
+const logFields = ['_id', 'bytes', 'epoch', 'last'];
+
+/**
+ * Prepares the writes: what is added is copied from the log, BSON types as they are, since a handler may have changed
+ * what it was given. @returns what runs them in a transaction, any number of times
+ */
+export async function writeFailures(
+  store: Store,
+  { consumer, epoch }: Fence,
+  writes: readonly FailureWrite[],
+): Promise<(session: ClientSession) => Promise<void>> {
+  const entries = await readExactEntries(
+    store,
+    writes.filter(({ kind }) => kind === 'add').map(({ position }) => position),
+  );
+  const operations = writes.map((write): mongoose.mongo.AnyBulkWriteOperation<Document> => {
+    const filter = { _id: { consumer, position: write.position } as never };
+    if (write.kind === 'remove') return { deleteOne: { filter } };
+    if (write.kind === 'begin') return { updateOne: { filter, update: { $set: { begun: epoch } } } };
+    if (write.kind === 'unbegin') return { updateOne: { filter, update: { $unset: { begun: '' as never } } } };
+    const { state, attempts, nextAttemptAt, error, at } = write;
+    if (write.kind === 'fail') {
+      const set = { state, attempts, nextAttemptAt, lastError: error, lastFailedAt: at };
+      // A queued message that is run and fails had no error yet.
+      const first = { firstError: { $ifNull: ['$firstError', { $literal: error }] } };
+      return { updateOne: { filter, update: [{ $set: { ...literal(set), ...first } }, { $unset: 'begun' }] } };
+    }
+    const entry = entries.get(write.position);
+    if (entry === undefined)
+      throw new Error(`position ${write.position} is not in the log ${store.names.log} any more`);
+    const document = {
+      consumer,
+      position: write.position,
+      ...describe(entry),
+      state,
+      attempts,
+      nextAttemptAt,
+      firstError: error,
+      lastError: error,
+      firstFailedAt: at,
+      lastFailedAt: at,
+      message: entry,
+    };
+    return { updateOne: { filter, update: { $setOnInsert: document as never }, upsert: true } };
+  });
+  return async (session) => {
+    await inTransactionCollection(store, 'failures').bulkWrite(operations, { ordered: true, session });
+  };
+}
+
+function literal(fields: Document): Document {
+  return Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, { $literal: value }]));
+}
+
+/** What lists and filters look at. */
+function describe(entry: Document): Document {
+  const { type, key, id, token } = entry;
+  const own = id ?? (token as { toHexString?: () => string } | undefined)?.toHexString?.();
+  return { type, ...(key === undefined ? {} : { key }), ...(own === undefined ? {} : { id: own }) };
+}
+
+async function readExactEntries(store: Store, positions: readonly number[]): Promise<Map<number, Document>> {
+  if (positions.length === 0) return new Map();
+  const found = await store.db
+    .collection<Document>(store.names.log, { ...exactBson, readPreference: 'primary', readConcern: majority })
+    .find({ _id: { $in: positions as never[] } }, { batchSize: positions.length, timeoutMS: 0 })
+    .toArray();
+  const entries = new Map<number, Document>();
+  for (const entry of found) {
+    const position = Number(String(entry['_id']));
+    for (const field of logFields) delete entry[field];
+    entries.set(position, entry);
+  }
+  return entries;
+}
+
+/** Which messages of the log in this range have a failure of the consumer: they are passed over. */
+export async function readFailedPositions(
+  store: Store,
+  consumer: string,
+  first: number,
+  last: number,
+): Promise<Set<number>> {
+  const found = await store
+    .collection('failures')
+    .find({ consumer, position: { $gte: first, $lte: last } }, { projection: { _id: 0, position: 1 } })
+    .toArray();
+  return new Set(found.map(({ position }) => Number(position)));
+}
+
+/** The highest position that has a failure of the consumer; 0 without any. */
+export async function readHighestFailure(store: Store, consumer: string): Promise<number> {
+  const found = await store
+    .collection('failures')
+    .findOne({ consumer }, { sort: { position: -1 }, projection: { position: 1 } });
+  return Number(found?.['position'] ?? 0);
+}
+
+/** A key with failures that its later messages wait for. */
+export interface BlockedKey {
+  /** Undefined for messages without a key. */
+  key: string | undefined;
+  /** Whether one of them has a time at which it is run. */
+  scheduled: boolean;
+}
+
+/** The keys whose later messages wait for failures; with `deadBlocks` also those that have only dead letters. */
+export async function readBlockedKeys(store: Store, consumer: string, deadBlocks: boolean): Promise<BlockedKey[]> {
+  const states = ['retrying', 'queued', ...(deadBlocks ? ['dead'] : [])];
+  const groups = await store
+    .collection('failures')
+    .aggregate([
+      { $match: { consumer, state: { $in: states } } },
+      { $group: { _id: '$key', scheduled: { $max: { $eq: ['$state', 'retrying'] } } } },
+    ])
+    .toArray();
+  return groups.map(({ _id, scheduled }) => ({
+    key: typeof _id === 'string' ? _id : undefined,
+    scheduled: scheduled === true,
+  }));
+}
+
+/** Failures that are due, the earliest first. */
+export async function readDue(store: Store, consumer: string, now: Date, limit: number): Promise<FailureRecord[]> {
+  return read(store, { consumer, state: 'retrying', nextAttemptAt: { $lte: now } }, { nextAttemptAt: 1 }, limit);
+}
+
+/** When the next failure is due; undefined when none is scheduled. */
+export async function readNextDue(store: Store, consumer: string): Promise<Date | undefined> {
+  const next = await store
+    .collection('failures')
+    .findOne({ consumer, state: 'retrying' }, { sort: { nextAttemptAt: 1 }, projection: { nextAttemptAt: 1 } });
+  return (next?.['nextAttemptAt'] as Date | undefined) ?? undefined;
+}
+
+/** The first failures of a key (of the consumer, without one), in log order; dead letters among them only with `withDead`. */
+export async function readFirstOfLane(
+  store: Store,
+  consumer: string,
+  key: string | undefined,
+  withDead: boolean,
+  limit: number,
+): Promise<FailureRecord[]> {
+  const states = ['retrying', 'queued', ...(withDead ? ['dead'] : [])];
+  const lane = key === undefined ? {} : { key };
+  return read(store, { consumer, ...lane, state: { $in: states } }, { position: 1 }, limit);
+}
+
+async function read(store: Store, filter: Document, sort: Document, limit: number): Promise<FailureRecord[]> {
+  const reply = await store.command({
+    find: store.names.failures,
+    filter,
+    sort,
+    limit,
+    batchSize: limit,
+    singleBatch: true,
+    readConcern: majority,
+  });
+  return (reply as unknown as FindReply<Document>).cursor.firstBatch.map(toRecord);
+}
+
+function toRecord(document: Document): FailureRecord {
+  const position = Number(document['position']);
+  return {
+    position,
+    key: document['key'] as string | undefined,
+    state: document['state'] as FailureRecord['state'],
+    attempts: Number(document['attempts']),
+    nextAttemptAt: document['nextAttemptAt'] as Date | null,
+    begun: document['begun'] !== undefined,
+    entry: { ...(document['message'] as object), _id: position } as StoredEntry,
+  };
+}
