@@ -15,6 +15,12 @@ const retryableByCode = {
   NO_TRANSACTION: false,
   NAME_IN_USE: false,
   SEQUENCER_DISABLED: false,
+  CONSUMER_MISMATCH: false,
+  CONSUMER_RUNNING: false,
+  UNKNOWN_CONSUMER: false,
+  INVALID_FILTER: false,
+  INVALID_RESULT: false,
+  HANDLER_TIMEOUT: true,
   READ_ONLY: false,
   CLOSED: false,
   // The operator: mend the server, the connection or the collections.
@@ -27,8 +33,11 @@ const retryableByCode = {
   LOG_NOT_CAPPED: false,
   PENDING_UNSUITABLE: false,
   NOT_SET_UP: false,
-  // The reader: its place in the log is gone.
+  // The reader or consumer: its place in the log is gone, or it was removed.
   POSITION_LOST: false,
+  CONSUMER_REMOVED: false,
+  // A message: its process died while it was handled.
+  PROCESS_DIED: true,
 } as const;
 
 /** Stable names of what went wrong; see docs/errors.md for each. */

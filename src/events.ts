@@ -8,11 +8,51 @@ export interface OutboxEvents {
   'log:append': { outbox: string; first: number; last: number; epoch: number };
   /** The wake-up cursor on the log was lost and is opened again; readers go on by index meanwhile. */
   'tail:reopen': { outbox: string; reason: string; error?: unknown };
+  /** This process owns the consumer from now on. */
+  'consumer:start': { outbox: string; consumer: string; position: number; epoch: number };
+  /** The checkpoint moved. */
+  'consumer:progress': { outbox: string; consumer: string; position: number; epoch: number };
+  /** A message failed for the first time and was set aside, so that the others go on. */
+  'consumer:park': ConsumerFailure & { nextAttemptAt: Date };
+  /** A message that had failed before failed again, and is tried again. */
+  'consumer:retry': ConsumerFailure & { nextAttemptAt: Date };
+  /** A message became a dead letter: it is kept until it is retried or discarded. */
+  'consumer:dead': ConsumerFailure;
+  /** The destination is taken to be down, or up again; `error` is the last one met while it is down. */
+  'consumer:outage': { outbox: string; consumer: string; state: 'down' | 'up'; error?: unknown };
+  /** This process owns the consumer no longer, peacefully: nothing repeats. */
+  'consumer:stop': {
+    outbox: string;
+    consumer: string;
+    position: number;
+    epoch: number;
+    reason: 'closed' | 'request' | 'unknown type';
+  };
+  /** This process lost the consumer: what was in flight may be handled again by another. */
+  'consumer:lost': { outbox: string; consumer: string; epoch: number };
   /**
    * Something failed and is tried again, or a message could not be appended. `part` says where. Without a
    * listener it is dropped; it never ends the process.
    */
-  error: { outbox: string; part: 'sequencer' | 'election' | 'tail' | 'consumer' | 'listener'; error: unknown };
+  error: {
+    outbox: string;
+    part: 'sequencer' | 'election' | 'tail' | 'consumer' | 'listener';
+    error: unknown;
+    /** With part `consumer`: which. */
+    consumer?: string;
+  };
+}
+
+/** A message that a consumer could not handle. */
+interface ConsumerFailure {
+  outbox: string;
+  consumer: string;
+  id: string;
+  position: number;
+  type: string;
+  /** How many attempts have been made. */
+  attempt: number;
+  error: unknown;
 }
 
 /** A listener for one event. What it throws is reported as an `error` event and breaks nothing. */

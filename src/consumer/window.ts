@@ -1,7 +1,7 @@
 import type { Mark } from '../store/floor.js';
 
 /** A message on its way through a consumer. */
-export interface Item<T> {
+export interface Item {
   /** Where it is taken from: the log, or the consumer's failures. */
   readonly source: 'log' | 'failures';
   readonly position: number;
@@ -10,7 +10,7 @@ export interface Item<T> {
   /** Bytes in the log. */
   readonly size: number;
   /** The message as it was read; dropped once it is not needed any more. */
-  payload: T | undefined;
+  payload: unknown;
   /**
    * waiting -> running -> done
    *               |-> held (failed, what becomes of it is not decided yet) -> waiting or passing
@@ -23,17 +23,17 @@ export interface Item<T> {
   taken: boolean;
 }
 
-interface Slot<T> extends Mark {
+interface Slot<I> extends Mark {
   /** Undefined where the position is passed over. */
-  item: Item<T> | undefined;
+  item: I | undefined;
 }
 
 /** The messages of one key. */
-interface Lane<T> {
+interface Lane<I> {
   /** Of the log, not done. */
-  items: Item<T>[];
+  items: I[];
   /** Loaded from failures, not done. */
-  records: Item<T>[];
+  records: I[];
   /** How many were taken and are neither done nor given back: the first ones of the items, or of the records. */
   taken: number;
   /** Whether failures of this key come first. */
@@ -44,13 +44,13 @@ interface Lane<T> {
  * The messages above the checkpoint: which may be run next, in which order, and how far everything is done. Messages of
  * a lane are run in log order; those of a blocked lane wait for its failures.
  */
-export class Window<T> {
+export class Window<I extends Item> {
   /** In log order, from the reached position on. */
-  readonly #slots: Slot<T>[] = [];
-  readonly #lanes = new Map<string, Lane<T>>();
+  readonly #slots: Slot<I>[] = [];
+  readonly #lanes = new Map<string, Lane<I>>();
   /** What may be run, lowest position first. */
-  readonly #ready: Item<T>[] = [];
-  #queueable: Item<T>[] = [];
+  readonly #ready: I[] = [];
+  #queueable: I[] = [];
   #reached: Mark;
   #last: number;
   #begun = 0;
@@ -84,7 +84,7 @@ export class Window<T> {
   }
 
   /** Adds a message of the log. */
-  add(item: Item<T>, bytes: bigint): void {
+  add(item: I, bytes: bigint): void {
     this.#last = item.position;
     this.#slots.push({ position: item.position, bytes, item });
     this.#buffered.count += 1;
@@ -97,7 +97,7 @@ export class Window<T> {
   }
 
   /** Adds messages of failures, lowest position first; those of a lane block it. */
-  addRecords(records: readonly Item<T>[]): void {
+  addRecords(records: readonly I[]): void {
     for (const item of records) {
       if (item.lane === undefined) {
         this.#offer(item);
@@ -111,7 +111,7 @@ export class Window<T> {
   }
 
   /** Drops loaded messages of failures of the lane that have not begun. */
-  dropRecords(key: string): Item<T>[] {
+  dropRecords(key: string): I[] {
     const lane = this.#lane(key);
     const dropped = lane.records.filter(({ state }) => state === 'waiting');
     lane.records = lane.records.filter(({ state }) => state !== 'waiting');
@@ -154,14 +154,15 @@ export class Window<T> {
   }
 
   /** Messages of the log in blocked lanes that have come to wait since the last call. */
-  takeQueueable(): Item<T>[] {
+  takeQueueable(): I[] {
     if (this.#queueable.length === 0) return [];
     // One that is under way may still fail, and then comes before them.
-    const underWay = (item: Item<T>) => this.#lane(item.lane as string).items.some(({ taken }) => taken);
+    const underWay = (item: I) => this.#lane(item.lane as string).items.some(({ taken }) => taken);
     const blockedLater = new Map<string, boolean>();
-    const free: Item<T>[] = [];
-    const rest: Item<T>[] = [];
+    const free: I[] = [];
+    const rest: I[] = [];
     for (const item of this.#queueable) {
+      if (item.state !== 'waiting') continue;
       const key = item.lane as string;
       if (!blockedLater.has(key)) blockedLater.set(key, underWay(item));
       (blockedLater.get(key) === true ? rest : free).push(item);
@@ -178,17 +179,17 @@ export class Window<T> {
   }
 
   /** What would be run next. */
-  next(): Item<T> | undefined {
+  next(): I | undefined {
     return this.#ready[0];
   }
 
   /** The lowest message that may be run and is not of the lane of `other`. */
-  nextBeside(other: Item<T>): Item<T> | undefined {
+  nextBeside(other: I): I | undefined {
     return this.#ready.find((item) => item !== other && (item.lane === undefined || item.lane !== other.lane));
   }
 
   /** Takes what `next` gave, or another that may be run. With `whole`, the lane's next may be taken as well. */
-  take(item: Item<T>, whole = false): void {
+  take(item: I, whole = false): void {
     this.#withdraw(item);
     item.state = 'running';
     if (item.source === 'log' && !item.begun) this.#begun += 1;
@@ -201,7 +202,7 @@ export class Window<T> {
   }
 
   /** It is run again later, first in its lane. */
-  giveBack(item: Item<T>): void {
+  giveBack(item: I): void {
     item.state = 'waiting';
     item.taken = false;
     if (item.lane === undefined) return this.#offer(item);
@@ -213,21 +214,22 @@ export class Window<T> {
   }
 
   /** It was handled, or written to failures. */
-  finish(item: Item<T>): void {
+  finish(item: I): void {
     item.state = 'done';
     this.#drop(item);
     if (item.lane === undefined) return;
     const lane = this.#lane(item.lane);
     if (item.taken) lane.taken -= 1;
     item.taken = false;
-    if (item.source === 'log') lane.items.splice(lane.items.indexOf(item), 1);
-    else lane.records.splice(lane.records.indexOf(item), 1);
+    const active = item.source === 'log' ? lane.items : lane.records;
+    const index = active.indexOf(item);
+    if (index >= 0) active.splice(index, 1);
     this.#offerNext(lane);
     this.#forget(item.lane, lane);
   }
 
   /** It is being written to failures: passed as soon as that is committed together with the checkpoint. */
-  passing(item: Item<T>): void {
+  passing(item: I): void {
     if (item.state === 'waiting') this.#withdraw(item);
     item.state = 'passing';
     this.#drop(item);
@@ -252,6 +254,20 @@ export class Window<T> {
     return this.#slots.filter(({ item }) => item?.begun === true && item.state === 'done').map((slot) => slot.position);
   }
 
+  /** The place that would be reached, and what would be handled above it, were `item` done as well. */
+  reachedWith(item: I): Mark & { handled: number[] } {
+    let mark = this.#reached;
+    let contiguous = true;
+    const handled: number[] = [];
+    for (const slot of this.#slots) {
+      const done = slot.item === undefined || slot.item === item || slot.item.state === 'done' || slot.item.state === 'passing';
+      contiguous &&= done;
+      if (contiguous) mark = { position: slot.position, bytes: slot.bytes };
+      else if (done && slot.item?.begun === true) handled.push(slot.position);
+    }
+    return { position: mark.position, bytes: mark.bytes, handled };
+  }
+
   /** The highest position that may be begun when the reached one is stored: `size` messages above it. */
   end(size: number): number {
     let count = 0;
@@ -263,36 +279,36 @@ export class Window<T> {
     return this.#last + (size - count);
   }
 
-  #lane(key: string): Lane<T> {
+  #lane(key: string): Lane<I> {
     let lane = this.#lanes.get(key);
     if (lane === undefined) this.#lanes.set(key, (lane = { items: [], records: [], taken: 0, blocked: false }));
     return lane;
   }
 
-  #forget(key: string, lane: Lane<T>): void {
+  #forget(key: string, lane: Lane<I>): void {
     if (!lane.blocked && lane.items.length === 0 && lane.records.length === 0) this.#lanes.delete(key);
   }
 
-  #offerNext(lane: Lane<T>, whole = false): void {
+  #offerNext(lane: Lane<I>, whole = false): void {
     if (lane.taken > 0 && !whole) return;
     const next = activeOf(lane)[lane.taken];
     if (next?.state === 'waiting') this.#offer(next);
   }
 
   /** Sorted by position; nearly always it goes to the end. */
-  #offer(item: Item<T>): void {
+  #offer(item: I): void {
     let index = this.#ready.length;
-    while (index > 0 && (this.#ready[index - 1] as Item<T>).position > item.position) index -= 1;
+    while (index > 0 && (this.#ready[index - 1] as I).position > item.position) index -= 1;
     if (this.#ready[index - 1] !== item) this.#ready.splice(index, 0, item);
   }
 
-  #withdraw(item: Item<T>): void {
+  #withdraw(item: I): void {
     const index = this.#ready[0] === item ? 0 : this.#ready.indexOf(item);
     if (index === 0) this.#ready.shift();
     else if (index > 0) this.#ready.splice(index, 1);
   }
 
-  #drop(item: Item<T>): void {
+  #drop(item: I): void {
     if (item.source === 'log' && item.payload !== undefined) {
       this.#buffered.count -= 1;
       this.#buffered.bytes -= item.size;
@@ -301,6 +317,6 @@ export class Window<T> {
   }
 }
 
-function activeOf<T>(lane: Lane<T>): Item<T>[] {
+function activeOf<I>(lane: Lane<I>): I[] {
   return lane.blocked ? lane.records : lane.items;
 }

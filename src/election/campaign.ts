@@ -12,8 +12,11 @@ export interface Candidate {
   claim: LeaseClaim;
   /** Called with every answer about the lease, held or not; what it throws ends the campaign. */
   seen?(lease: Document): void;
-  /** Acts while the lease is held; the lease is given back when it returns. */
-  lead(lease: HeldLease): Promise<void>;
+  /**
+   * Acts while the lease is held; the lease is given back when it returns.
+   * @returns for how many milliseconds the lease is left to others before it is asked for again
+   */
+  lead(lease: HeldLease): Promise<number | void>;
   /** What each renewal leaves in the lease document. */
   report?(): Document;
   /** What giving the lease back leaves there. */
@@ -60,7 +63,7 @@ export async function campaign(
           candidate.renewed?.(renewed);
           return renewedAt(renewed);
         });
-        await lead(store, candidate, lease);
+        await pause((await lead(store, candidate, lease)) ?? 0, stop);
       } catch (error) {
         if (stop.aborted) break;
         // Nothing comes of trying on where the connection is closed, and waiting would keep the process alive.
@@ -74,13 +77,13 @@ export async function campaign(
   }
 }
 
-async function lead(store: Store, candidate: Candidate, lease: HeldLease): Promise<void> {
+async function lead(store: Store, candidate: Candidate, lease: HeldLease): Promise<number | void> {
   try {
-    await candidate.lead(lease);
+    return await candidate.lead(lease);
   } finally {
     lease.finish('closed');
     // Also when it expired: by then this process does nothing with it any more, and nobody else need wait.
-    if (lease.end !== 'taken')
+    if (lease.end !== 'taken' && lease.end !== 'abandoned')
       await releaseLease(store, candidate.claim, lease.epoch, candidate.lastReport?.()).catch(() => undefined);
   }
 }

@@ -1,8 +1,8 @@
 import { pause } from './abort.js';
 import { Stopwatch } from './stopwatch.js';
 
-/** Why a lease is held no longer. */
-export type LeaseEnd = 'expired' | 'taken' | 'closed';
+/** Why a lease is held no longer. `abandoned`: it is left to run out, since something may still be done in its name. */
+export type LeaseEnd = 'expired' | 'taken' | 'closed' | 'abandoned';
 
 /**
  * A lease that was acquired, kept by renewing it at a third of its time and trusted for two thirds of it, measured from

@@ -66,7 +66,8 @@ export class Sequencer {
       await new LogMover(this.store, this.options, lease, this.emit).run(this.#stop.signal);
     } finally {
       lease.finish('closed');
-      this.emit('sequencer:lost', { owner, epoch: lease.epoch, reason: lease.end ?? 'closed' });
+      const reason = lease.end === 'taken' || lease.end === 'expired' ? lease.end : 'closed';
+      this.emit('sequencer:lost', { owner, epoch: lease.epoch, reason });
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { ClientSession } from 'mongoose';
-import { inTransaction, inTransactionCollection } from './in-transaction.js';
+import { inTransaction, inTransactionCollection, transactionOptions } from './in-transaction.js';
 import { toBigInt, type Int64 } from './int64.js';
 import { writeFailures, type FailureWrite } from './failure-records.js';
 import { writeMajority, type Document, type Store } from './store.js';
@@ -125,6 +125,44 @@ export async function commitProgress(
     return true;
   } catch (error) {
     if (error === lost) return false;
+    throw error;
+  }
+}
+
+/** Thrown out of a handler's transaction when somebody discarded the failure that it handles. */
+const discarded = Symbol('discarded');
+
+/**
+ * Runs a handler inside `connection.transaction`, so that mongoose's AsyncLocalStorage applies too; the progress, and the
+ * removal of the failure that was run, commit together with what it writes. The fenced update comes last: after a kill
+ * -9 its lock lives on for up to a minute.
+ *
+ * @param record position of the failure that is handled; undefined for a message of the log
+ */
+export async function handleInTransaction(
+  store: Store,
+  fence: Fence,
+  handle: (session: ClientSession) => Promise<unknown>,
+  progress: Progress,
+  record: number | undefined,
+): Promise<'done' | 'lost' | 'discarded'> {
+  try {
+    await store.connection.transaction(async (session) => {
+      await handle(session);
+      if (record !== undefined) {
+        const failures = inTransactionCollection(store, 'failures');
+        const removed = await failures.deleteOne(
+          { _id: { consumer: fence.consumer, position: record } as never },
+          { session },
+        );
+        if (removed.deletedCount !== 1) throw discarded;
+      }
+      if (!(await writeCheckpoint(store, fence, progress, session))) throw lost;
+    }, transactionOptions(fence.wtimeoutMs));
+    return 'done';
+  } catch (error) {
+    if (error === lost) return 'lost';
+    if (error === discarded) return 'discarded';
     throw error;
   }
 }

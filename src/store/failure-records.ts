@@ -170,17 +170,47 @@ export async function readBlockedKeys(store: Store, consumer: string, deadBlocks
   }));
 }
 
-/** Failures that are due, the earliest first. */
-export async function readDue(store: Store, consumer: string, now: Date, limit: number): Promise<FailureRecord[]> {
-  return read(store, { consumer, state: 'retrying', nextAttemptAt: { $lte: now } }, { nextAttemptAt: 1 }, limit);
+/** Failures that are due, the earliest first, those at the positions `except` left out. */
+export async function readDue(
+  store: Store,
+  consumer: string,
+  now: Date,
+  limit: number,
+  except: readonly number[],
+): Promise<FailureRecord[]> {
+  const filter = { consumer, state: 'retrying', nextAttemptAt: { $lte: now }, position: { $nin: except } };
+  return read(store, filter, { nextAttemptAt: 1 }, limit);
 }
 
-/** When the next failure is due; undefined when none is scheduled. */
-export async function readNextDue(store: Store, consumer: string): Promise<Date | undefined> {
+/** When the next failure is due, of those later than `after`; undefined when none is scheduled. */
+export async function readNextDue(
+  store: Store,
+  consumer: string,
+  after: Date = new Date(0),
+): Promise<Date | undefined> {
   const next = await store
     .collection('failures')
-    .findOne({ consumer, state: 'retrying' }, { sort: { nextAttemptAt: 1 }, projection: { nextAttemptAt: 1 } });
+    .findOne({ consumer, state: 'retrying', nextAttemptAt: { $gt: after } }, { sort: { nextAttemptAt: 1 }, projection: { nextAttemptAt: 1 } });
   return (next?.['nextAttemptAt'] as Date | undefined) ?? undefined;
+}
+
+/** The failure at a position, unless it is a dead letter. */
+export async function readRecord(
+  store: Store,
+  consumer: string,
+  position: number,
+): Promise<FailureRecord | undefined> {
+  const filter = { consumer, position, state: { $in: ['retrying', 'queued'] } };
+  return (await read(store, filter, { position: 1 }, 1))[0];
+}
+
+/** Positions of failures that an earlier owner had begun to run when it died. */
+export async function readBegunRecords(store: Store, consumer: string): Promise<number[]> {
+  const found = await store
+    .collection('failures')
+    .find({ consumer, begun: { $exists: true }, state: { $ne: 'dead' } }, { projection: { position: 1 } })
+    .toArray();
+  return found.map(({ position }) => Number(position));
 }
 
 /** The first failures of a key (of the consumer, without one), in log order; dead letters among them only with `withDead`. */

@@ -41,7 +41,20 @@ export async function readLogPage(
     },
     { session },
   );
-  const entries = (reply as unknown as FindReply<StoredEntry>).cursor.firstBatch;
+  return toEntries((reply as unknown as FindReply<StoredEntry>).cursor.firstBatch);
+}
+
+/** The entries at these positions that are still there. */
+export async function readEntries(store: Store, positions: readonly number[]): Promise<StoredEntry[]> {
+  if (positions.length === 0) return [];
+  const found = await store
+    .collection('log')
+    .find({ _id: { $in: positions as never[] } }, { showRecordId: true })
+    .toArray();
+  return toEntries(found as unknown as StoredEntry[]);
+}
+
+function toEntries(entries: StoredEntry[]): StoredEntry[] {
   for (const entry of entries) {
     // A position above 2^31 is stored as a 64-bit integer.
     if (typeof entry._id !== 'number') entry._id = Number(entry._id);

@@ -10,7 +10,7 @@ import { readLogPage, type StoredEntry } from '../store/read-log-page.js';
 import type { Store } from '../store/store.js';
 import { checkPage, pageSize } from './check-page.js';
 import type { LogWatch } from './log-watch.js';
-import { decideResume } from './resume-decision.js';
+import { decideResume } from '../internal/resume-decision.js';
 import { startPosition } from './start-position.js';
 
 /** How long, in milliseconds, the check of a position beyond the end waits for the majority. */

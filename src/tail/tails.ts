@@ -5,7 +5,7 @@ import type { Cursor, TailOptions } from '../message.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Reviver } from '../schema/revive.js';
 import type { Store } from '../store/store.js';
-import { toDelivered } from './delivered.js';
+import { toDelivered } from '../store/delivered.js';
 import { LogReader } from './log-reader.js';
 import { LogWatch } from './log-watch.js';
 import { MessageIterator } from './message-iterator.js';

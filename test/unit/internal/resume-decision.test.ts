@@ -15,7 +15,7 @@ import {
 import { describe, expect, it } from 'vitest';
 
 import { OutboxError } from '../../../src/errors.js';
-import { decideResume } from '../../../src/tail/resume-decision.js';
+import { decideResume } from '../../../src/internal/resume-decision.js';
 
 const server = (code: number) => new MongoServerError({ code, message: `server error ${code}` });
 const labelled = (code: number, label: string) => {

@@ -1,5 +1,5 @@
 import type { Reviver } from '../schema/revive.js';
-import type { StoredEntry } from '../store/read-log-page.js';
+import type { StoredEntry } from './read-log-page.js';
 
 /** The message as readers get it. */
 export function toDelivered<D>(entry: StoredEntry, reviver: Reviver): D {
@@ -7,7 +7,7 @@ export function toDelivered<D>(entry: StoredEntry, reviver: Reviver): D {
   return {
     type,
     data: reviver.data(type, entry.data),
-    id: entry.id ?? idOf(entry.token),
+    id: idOf(entry),
     position: entry._id,
     created: entry.created,
     ...(entry.key === undefined ? {} : { key: entry.key }),
@@ -16,7 +16,9 @@ export function toDelivered<D>(entry: StoredEntry, reviver: Reviver): D {
 }
 
 /** Our tokens are ObjectIds; a message put by other hands may have anything. */
-function idOf(token: unknown): string {
+export function idOf(entry: Pick<StoredEntry, 'id' | 'token'>): string {
+  if (entry.id !== undefined) return entry.id;
+  const { token } = entry;
   const objectId = token as { toHexString?: () => string } | null | undefined;
   return objectId?.toHexString?.() ?? (typeof token === 'string' ? token : JSON.stringify(token));
 }

@@ -1,0 +1,145 @@
+import { commitProgress, type Checkpoint, type Fence, type Progress } from '../store/consumer-checkpoint.js';
+import type { FailureWrite } from '../store/failure-records.js';
+import type { Mark } from '../store/floor.js';
+import type { Store } from '../store/store.js';
+import type { Task } from './task.js';
+import type { Window } from './window.js';
+
+/** A change to the failures, and what follows once it is committed. */
+export interface FailureChange {
+  write: FailureWrite;
+  committed?: () => void;
+}
+
+/**
+ * Writes the checkpoint, one write after another: within a process its transactions would conflict. What has come up
+ * while a write was under way goes into the next one together.
+ */
+export class CheckpointWriter {
+  /** Beside the position: the only message that is run, and counts an attempt should the process die. */
+  solo: Checkpoint['solo'] = null;
+  #stored: Mark & { begun: number };
+  #busy = false;
+  #changes: FailureChange[] = [];
+  /** Handled above the checkpoint by an earlier owner. */
+  #inherited: readonly number[];
+  /** How many begun messages of the log are at or below the stored checkpoint. */
+  #begunStored = 0;
+  /** Messages of failures that were begun and whose end is not stored. */
+  #begunRecords = 0;
+
+  constructor(
+    private readonly store: Store,
+    private readonly fence: Fence,
+    private readonly window: Window<Task>,
+    private readonly batchSize: number,
+    private readonly transactional: boolean,
+    checkpoint: Checkpoint,
+  ) {
+    this.#stored = { position: checkpoint.position, bytes: checkpoint.bytes, begun: 0 };
+    this.#inherited = checkpoint.handled;
+  }
+
+  /** What is stored. */
+  get stored(): Readonly<Mark & { begun: number }> {
+    return this.#stored;
+  }
+
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** Whether changes of the failures wait to be written. */
+  get hasChanges(): boolean {
+    return this.#changes.length > 0;
+  }
+
+  /** Messages that would be run again after a crash. */
+  get exposed(): number {
+    return this.window.begun.total - this.#begunStored + this.#begunRecords;
+  }
+
+  push(change: FailureChange): void {
+    this.#changes.push(change);
+  }
+
+  recordBegun(): void {
+    this.#begunRecords += 1;
+  }
+
+  recordSettled(): void {
+    this.#begunRecords -= 1;
+  }
+
+  /** Whether there is something to store. */
+  get isDue(): boolean {
+    return this.hasChanges || this.window.reached().position > this.#stored.position;
+  }
+
+  /** The window's end were the checkpoint stored now. */
+  get nextEnd(): number {
+    this.window.reached();
+    return this.window.end(this.batchSize);
+  }
+
+  /**
+   * Stores how far everything is done, with the changes of the failures. After an error they wait for the next call.
+   *
+   * @param last nothing is in flight any more: also stores what was handled above the checkpoint
+   * @returns false when the lease is another's by now
+   */
+  async write(last = false): Promise<boolean> {
+    const changes = this.#changes.slice();
+    const mark = this.window.reached();
+    const { reached } = this.window.begun;
+    const begun = this.window.end(this.batchSize);
+    const progress: Progress = {
+      ...mark,
+      begun: last ? null : begun,
+      handled: this.#handled(mark, last || this.transactional ? this.window.handledAbove() : []),
+      solo: last ? null : this.solo,
+      ...this.#previous(),
+    };
+    this.#busy = true;
+    try {
+      if (!(await commitProgress(this.store, this.fence, progress, changes.map(({ write }) => write)))) return false;
+    } finally {
+      this.#busy = false;
+    }
+    this.#stored = { ...mark, begun };
+    this.#begunStored = reached;
+    this.#changes = this.#changes.slice(changes.length);
+    for (const { committed } of changes) committed?.();
+    return true;
+  }
+
+  /** What the transaction of a handler stores for its message. */
+  progressWith(task: Task): Progress {
+    const { handled, ...mark } = this.window.reachedWith(task);
+    return {
+      ...mark,
+      begun: this.window.end(this.batchSize),
+      handled: this.#handled(mark, handled),
+      solo: null,
+      ...this.#previous(),
+    };
+  }
+
+  /** A handler's transaction has stored this. */
+  applied(progress: Progress): void {
+    this.window.reached();
+    this.#stored = { position: progress.position, bytes: progress.bytes, begun: progress.begun ?? 0 };
+    this.#begunStored = this.window.begun.reached;
+    this.solo = null;
+  }
+
+  #handled(mark: Mark, own: readonly number[]): number[] {
+    this.#inherited = this.#inherited.filter((position) => position > mark.position);
+    return [...this.#inherited, ...own];
+  }
+
+  /** A transaction whose outcome is unknown could otherwise move the checkpoint behind our back. */
+  #previous(): { previous?: number } {
+    return this.transactional ? { previous: this.#stored.position } : {};
+  }
+}

@@ -1,0 +1,202 @@
+import {
+  readBlockedKeys,
+  readDue,
+  readFailedPositions,
+  readFirstOfLane,
+  readHighestFailure,
+  readNextDue,
+  type FailureRecord,
+} from '../store/failure-records.js';
+import type { Store } from '../store/store.js';
+import type { CheckpointWriter } from './checkpoint-writer.js';
+import { recordTask, strictLane, type Task } from './task.js';
+import type { Window } from './window.js';
+
+/** Most failures that are loaded at once: of a key, and of messages without one. */
+const chunk = 50;
+/** How soon, in milliseconds, more than a chunk of due failures is looked at again. */
+const moreDueMs = 50;
+
+export interface LoaderOptions {
+  consumer: string;
+  order: 'key' | 'strict';
+  /** Whether dead letters block the messages behind them. */
+  deadBlocks: boolean;
+  handles(type: string): boolean;
+  /** The server's time in milliseconds since 1970. */
+  serverNow(): number;
+  /** Whether messages are run one at a time, each recorded by itself. */
+  isSolo(): boolean;
+  onUnknown(record: FailureRecord): void;
+}
+
+/**
+ * Brings failures that are due into the window, keeps the keys blocked that have failures, and frees them when none is
+ * left. A key's failures are run lowest position first, later messages of the key join them.
+ */
+export class FailureLoader {
+  /** Server time in milliseconds at which a failure is due. */
+  #nextDue: number | undefined;
+  /** Lanes whose failures are to be looked up. */
+  readonly #lanes = new Set<string>();
+  /** Positions of messages without a key that are loaded. */
+  readonly #loaded = new Set<number>();
+  #highest = 0;
+  #busy = false;
+  #reload = false;
+
+  constructor(
+    private readonly store: Store,
+    private readonly window: Window<Task>,
+    private readonly writer: CheckpointWriter,
+    private readonly options: LoaderOptions,
+  ) {}
+
+  /** What an earlier owner left. Nothing may be run before. */
+  async start(): Promise<void> {
+    this.#highest = await readHighestFailure(this.store, this.options.consumer);
+    if (this.#highest > 0) await this.#readBlocked();
+  }
+
+  /** Positions of this range that have a failure already. */
+  async failedAmong(first: number, last: number): Promise<Set<number>> {
+    return first > this.#highest
+      ? new Set()
+      : readFailedPositions(this.store, this.options.consumer, first, last);
+  }
+
+  /** Milliseconds until a failure is due; undefined when none is scheduled, 0 when something is to be looked up now. */
+  get dueInMs(): number | undefined {
+    if (this.#reload || [...this.#lanes].some((lane) => this.window.isQuiet(lane))) return 0;
+    return this.#nextDue === undefined ? undefined : Math.max(0, this.#nextDue - this.options.serverNow());
+  }
+
+  get nextDue(): number | undefined {
+    return this.#nextDue;
+  }
+
+  /** Positions of messages without a key that are loaded. */
+  get loadedAlone(): ReadonlySet<number> {
+    return this.#loaded;
+  }
+
+  get isBusy(): boolean {
+    return this.#busy;
+  }
+
+  /** Somebody changed failures from outside. */
+  reload(): void {
+    this.#reload = true;
+  }
+
+  /** A failure is due at this server time. */
+  schedule(at: Date): void {
+    this.#nextDue = Math.min(this.#nextDue ?? Infinity, at.getTime());
+  }
+
+  /** A message of failures is no longer in the window. */
+  released(task: Task): void {
+    if (task.lane === undefined) this.#loaded.delete(task.position);
+    else if (!this.window.hasRecords(task.lane)) this.#lanes.add(task.lane);
+  }
+
+  /** The lane has failures from now on, or no more loaded ones. */
+  blocked(lane: string): void {
+    this.window.block(lane);
+  }
+
+  /**
+   * Looks up what is due. Only while the writer has nothing to write: a key is free when no failure of it is left, and
+   * none may be on its way.
+   */
+  async look(): Promise<void> {
+    this.#busy = true;
+    try {
+      if (this.#reload) {
+        this.#reload = false;
+        await this.#readBlocked();
+      }
+      if (this.#nextDue !== undefined && this.#nextDue <= this.options.serverNow()) await this.#readDue();
+      const lane = [...this.#lanes].find((key) => this.window.isQuiet(key));
+      if (lane !== undefined) await this.#readLane(lane);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #readBlocked(): Promise<void> {
+    const { consumer, order, deadBlocks } = this.options;
+    const before = new Set(this.window.blockedLanes());
+    for (const { key, scheduled } of await readBlockedKeys(this.store, consumer, deadBlocks)) {
+      const lane = order === 'strict' ? strictLane : key;
+      if (lane === undefined) continue;
+      before.delete(lane);
+      this.window.block(lane);
+      if (!scheduled || order === 'strict') this.#lanes.add(lane);
+    }
+    // Somebody discarded the last failure of these.
+    for (const lane of before) this.#lanes.add(lane);
+    const next = await readNextDue(this.store, consumer);
+    this.#nextDue = next?.getTime();
+  }
+
+  async #readDue(): Promise<void> {
+    const { consumer, order, serverNow } = this.options;
+    const now = serverNow();
+    const due = await readDue(this.store, consumer, new Date(now), chunk, [...this.#loaded]);
+    const next = await readNextDue(this.store, consumer, new Date(now));
+    this.#nextDue = due.length === chunk ? now + moreDueMs : next?.getTime();
+    const single: FailureRecord[] = [];
+    for (const record of due) {
+      if (order === 'strict') this.#laneIsDue(strictLane);
+      else if (record.key !== undefined) this.#laneIsDue(record.key);
+      else single.push(record);
+    }
+    this.#bring(single);
+    for (const record of single) this.#loaded.add(record.position);
+  }
+
+  #laneIsDue(lane: string): void {
+    this.window.block(lane);
+    if (!this.window.hasRecords(lane)) this.#lanes.add(lane);
+  }
+
+  async #readLane(lane: string): Promise<void> {
+    const { consumer, order, deadBlocks, serverNow } = this.options;
+    const key = order === 'strict' ? undefined : lane;
+    const records = await readFirstOfLane(this.store, consumer, key, deadBlocks, chunk);
+    this.#lanes.delete(lane);
+    if (records.length === 0) return this.window.unblock(lane);
+    const runnable: FailureRecord[] = [];
+    for (const record of records) {
+      const { state, nextAttemptAt } = record;
+      if (state === 'dead') break;
+      if (state === 'retrying' && nextAttemptAt !== null && nextAttemptAt.getTime() > serverNow()) {
+        this.schedule(nextAttemptAt);
+        break;
+      }
+      runnable.push(record);
+    }
+    this.#bring(runnable);
+  }
+
+  #bring(records: readonly FailureRecord[]): void {
+    const known: FailureRecord[] = [];
+    for (const record of records) {
+      if (!this.options.handles(record.entry.type as string)) {
+        this.options.onUnknown(record);
+        break;
+      }
+      known.push(record);
+    }
+    const tasks = known.map((record) => recordTask(record, this.options.order));
+    if (this.options.isSolo()) return this.window.addRecords(tasks);
+    // They are run once it is recorded that they were begun.
+    tasks.forEach((task, index) =>
+      this.writer.push({
+        write: { kind: 'begin', position: task.position },
+        ...(index < tasks.length - 1 ? {} : { committed: () => this.window.addRecords(tasks) }),
+      }),
+    );
+  }
+}
