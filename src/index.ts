@@ -7,6 +7,28 @@ export type { ServiceOutboxOptions } from './options.js';
 export type { Cursor, Delivered, LogEntry, Of, OutboxMessage, Put, TailOptions } from './message.js';
 export type { AnySchemas, DataSchema, MessageOf, MessageSchemas, SchemaInstance } from './schema/message-schemas.js';
 
+// Consumers
+export type {
+  Consumer,
+  ConsumerInfo,
+  ConsumerOptions,
+  DrainOptions,
+  DrainReport,
+  ErrorInfo,
+  Failure,
+  FailureFilter,
+  Handler,
+  HandlerContext,
+  HandlerMap,
+  RelayOptions,
+  RetryOptions,
+  TransactionalContext,
+  TransactionalHandler,
+  TransactionalHandlerMap,
+} from './handler.js';
+export type { PublishContext, Publisher, PublishResult } from './publisher.js';
+export { PermanentError, RetryAfter, Unavailable } from './verdict.js';
+
 // What goes wrong, and what is told
 export { OutboxError } from './errors.js';
 export type { OutboxErrorCode } from './errors.js';

@@ -7,6 +7,23 @@ import { OutboxError, shown } from './errors.js';
 import { OutboxEmitter, type OutboxEvents, type OutboxListener } from './events.js';
 import { inTurn } from './internal/session-queue.js';
 import { Lifecycle } from './internal/lifecycle.js';
+import { Consumers } from './consumer/consumers.js';
+import type { Failures } from './consumer/failures.js';
+import type {
+  Consumer,
+  ConsumerInfo,
+  ConsumerOptions,
+  DrainOptions,
+  DrainReport,
+  Handler,
+  HandlerMap,
+  RelayOptions,
+  TransactionalHandler,
+  TransactionalHandlerMap,
+} from './handler.js';
+import type { Publisher } from './publisher.js';
+import { idOf, toDelivered } from './store/delivered.js';
+import { findStart } from './tail/find-start.js';
 import type { Cursor, Delivered, LogEntry, Of, OutboxMessage, Put, TailOptions } from './message.js';
 import { resolveOptions, type ResolvedOptions, type ServiceOutboxOptions } from './options.js';
 import { checkSchemas } from './schema/check-schemas.js';
@@ -41,8 +58,8 @@ export interface OutboxStatus {
   };
   /** The elected process, or null where none takes part: pending then only grows. */
   sequencer: { owner: string | null; epoch: number; expiresInMs: number | null };
-  /** Named consumers. */
-  consumers: readonly never[];
+  /** Named consumers, as `consumers.list()` gives them. */
+  consumers: ConsumerInfo[];
 }
 
 /**
@@ -70,12 +87,18 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
    */
   readonly model: Model<LogEntry<Message>>;
 
+  /** Named consumers, wherever they run: list, pause, resume, rewind, remove. */
+  readonly consumers: Pick<Consumers<Message>, 'list' | 'pause' | 'resume' | 'rewind' | 'remove'>;
+  /** Messages that failed, of all consumers: list, retry, discard. */
+  readonly failures: Pick<Failures<Message>, 'list' | 'retry' | 'discard'>;
+
   readonly #options: ResolvedOptions;
   readonly #store: Store;
   readonly #putModels: PutModels;
   readonly #events: OutboxEmitter;
   readonly #sequencer: Sequencer;
   readonly #tails: Tails;
+  readonly #consumers: Consumers<Message>;
   readonly #lifecycle: Lifecycle<LogCap>;
 
   /**
@@ -113,10 +136,28 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
       ready: () => this.#lifecycle.ready(),
       takePart: () => this.#takePart(),
     });
+    this.#consumers = new Consumers<Message>({
+      store: this.#store,
+      options: this.#options,
+      emit: this.#events.emit,
+      owner,
+      standby,
+      types: this.#putModels.types,
+      ready: () => this.#lifecycle.ready(),
+      takePart: () => this.#takePart(),
+      deliver: (entry) => toDelivered(entry, reviver),
+      idOf,
+      findStart: (cursor) => findStart(this.#store, cursor),
+      pages: (position, live, signal) => this.#tails.pages(position, live, signal),
+      sequence: (signal) => (this.#options.sequencer ? this.#sequencer.sequence(signal) : Promise.resolve()),
+    });
+    this.consumers = this.#consumers;
+    this.failures = this.#consumers.failures;
     this.#lifecycle = new Lifecycle(
       name,
       () => setUp(this.#store, this.#options),
       async () => {
+        await this.#consumers.close();
         await this.#tails.close();
         await this.#sequencer.close(this.#options.closeTimeoutMs);
         removeLogModel(connection, name);
@@ -235,15 +276,74 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
     return this.#tails.messages<Delivered<Of<Message, T>>>(cursor, options, this.#putModels.types);
   }
 
+  /**
+   * Handles every message from the log, durably: the consumer of this name has a checkpoint, is run by one process at a
+   * time, and goes on where it was, in this process or another. At least once, in order per key.
+   *
+   * @param name letters, digits, `_`, `.`, `-`; at most 100 characters
+   * @param handle a function, or one per message type; a message is done when it resolves
+   * @throws `INVALID_NAME`, `INVALID_OPTION`, `INVALID_CURSOR`, `UNKNOWN_TYPE`, `CONSUMER_RUNNING` while this process runs that name, `CLOSED`. What
+   * the server says of it (`CONSUMER_MISMATCH`, `POSITION_LOST` …) rejects `closed`, and is an `error` event
+   */
+  consume<T extends Message['type'] = Message['type']>(
+    name: string,
+    handle: TransactionalHandler<Of<Message, T>> | TransactionalHandlerMap<Of<Message, T>>,
+    options: ConsumerOptions<T> & { transactional: true },
+  ): Consumer;
+  consume<T extends Message['type'] = Message['type']>(
+    name: string,
+    handle: Handler<Of<Message, T>> | HandlerMap<Of<Message, T>>,
+    options?: ConsumerOptions<T> & { transactional?: false },
+  ): Consumer;
+  consume(name: string, handle: unknown, options: ConsumerOptions = {}): Consumer {
+    this.#lifecycle.checkOpen();
+    return this.#consumers.start('consume', name, handle, options);
+  }
+
+  /**
+   * Publishes every message in ordered batches, durably; as `consume`, with a publisher in the place of a handler.
+   * @throws as `consume`
+   */
+  relay<T extends Message['type'] = Message['type']>(
+    name: string,
+    publisher: Publisher<Of<Message, T>>,
+    options: RelayOptions<T> = {},
+  ): Consumer {
+    this.#lifecycle.checkOpen();
+    return this.#consumers.start('relay', name, publisher, options);
+  }
+
+  /**
+   * Runs a consumer or relay once, until nothing is left: for cron and serverless. Moves what is pending to the log
+   * first, so no other process need run.
+   *
+   * @throws as `consume`, and what rejects `closed` there
+   */
+  drain<T extends Message['type'] = Message['type']>(
+    name: string,
+    handle: TransactionalHandler<Of<Message, T>> | TransactionalHandlerMap<Of<Message, T>>,
+    options: DrainOptions<T> & { transactional: true },
+  ): Promise<DrainReport>;
+  drain<T extends Message['type'] = Message['type']>(
+    name: string,
+    handle: Handler<Of<Message, T>> | HandlerMap<Of<Message, T>> | Publisher<Of<Message, T>>,
+    options?: DrainOptions<T> & { transactional?: false },
+  ): Promise<DrainReport>;
+  async drain(name: string, handle: unknown, options: DrainOptions = {}): Promise<DrainReport> {
+    this.#lifecycle.checkOpen();
+    return this.#consumers.drain(name, handle, options);
+  }
+
   /** How the outbox is doing, in a few indexed queries. */
   async status(): Promise<OutboxStatus> {
     await this.#lifecycle.ready();
-    const [pending, log, sequencer] = await Promise.all([
+    const [pending, log, sequencer, consumers] = await Promise.all([
       readPendingStatus(this.#store),
       readLogStatus(this.#store),
       readSequencerStatus(this.#store, sequencerLease),
+      this.#consumers.list(),
     ]);
-    return { pending, log: { ...log, heldBy: null }, sequencer, consumers: [] };
+    return { pending, log: { ...log, heldBy: null }, sequencer, consumers };
   }
 
   /** Calls `listener` at each such event. */

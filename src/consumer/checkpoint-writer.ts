@@ -102,7 +102,15 @@ export class CheckpointWriter {
     };
     this.#busy = true;
     try {
-      if (!(await commitProgress(this.store, this.fence, progress, changes.map(({ write }) => write)))) return false;
+      if (
+        !(await commitProgress(
+          this.store,
+          this.fence,
+          progress,
+          changes.map(({ write }) => write),
+        ))
+      )
+        return false;
     } finally {
       this.#busy = false;
     }

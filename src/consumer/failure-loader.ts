@@ -60,9 +60,7 @@ export class FailureLoader {
 
   /** Positions of this range that have a failure already. */
   async failedAmong(first: number, last: number): Promise<Set<number>> {
-    return first > this.#highest
-      ? new Set()
-      : readFailedPositions(this.store, this.options.consumer, first, last);
+    return first > this.#highest ? new Set() : readFailedPositions(this.store, this.options.consumer, first, last);
   }
 
   /** Milliseconds until a failure is due; undefined when none is scheduled, 0 when something is to be looked up now. */

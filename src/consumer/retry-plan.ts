@@ -28,6 +28,10 @@ export function retryDelayMs(attempts: number, retry: Required<RetryOptions>, ra
 const mostProbeMs = 30_000;
 
 /** The delay before the next probe of an outage; `refused` probes in a row have failed. */
-export function probeDelayMs(refused: number, retry: Required<RetryOptions>, random: () => number = Math.random): number {
+export function probeDelayMs(
+  refused: number,
+  retry: Required<RetryOptions>,
+  random: () => number = Math.random,
+): number {
   return retryDelayMs(refused + 1, { ...retry, maxDelayMs: Math.min(retry.maxDelayMs, mostProbeMs) }, random);
 }

@@ -20,7 +20,13 @@ export interface Task extends Item {
 /** The lane of everything with `order: "strict"`; a key may be the empty string too, but the two are never used together. */
 export const strictLane = '';
 
-function task(source: Task['source'], entry: StoredEntry, lane: string | undefined, attempt: number, size: number): Task {
+function task(
+  source: Task['source'],
+  entry: StoredEntry,
+  lane: string | undefined,
+  attempt: number,
+  size: number,
+): Task {
   return {
     source,
     position: entry._id,

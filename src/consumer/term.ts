@@ -525,9 +525,7 @@ export class Term {
       else this.#apply(this.#outage.refused(refused, performance.now()));
     } else if (probe) {
       this.#apply(
-        done > 0
-          ? this.#outage.probed(only as Task, 'accepted', undefined, 0)
-          : this.#outage.answered(only as Task),
+        done > 0 ? this.#outage.probed(only as Task, 'accepted', undefined, 0) : this.#outage.answered(only as Task),
       );
     } else if (done > 0) this.#apply(this.#outage.accepted(order));
   }
@@ -683,7 +681,9 @@ export class Term {
     if (options.transactional && this.#running.size > 0) return;
     const next = this.#window.next();
     const beyond =
-      next?.source === 'log' && next.position > this.#writer.stored.begun && this.#writer.nextEnd > this.#writer.stored.begun;
+      next?.source === 'log' &&
+      next.position > this.#writer.stored.begun &&
+      this.#writer.nextEnd > this.#writer.stored.begun;
     const half = this.#writer.exposed * 2 >= options.batchSize;
     if (this.#writer.isDue) this.#progressSince ??= now;
     const waited = this.#progressSince !== undefined && now >= this.#progressSince + commitDelayMs;

@@ -260,7 +260,8 @@ export class Window<I extends Item> {
     let contiguous = true;
     const handled: number[] = [];
     for (const slot of this.#slots) {
-      const done = slot.item === undefined || slot.item === item || slot.item.state === 'done' || slot.item.state === 'passing';
+      const done =
+        slot.item === undefined || slot.item === item || slot.item.state === 'done' || slot.item.state === 'passing';
       contiguous &&= done;
       if (contiguous) mark = { position: slot.position, bytes: slot.bytes };
       else if (done && slot.item?.begun === true) handled.push(slot.position);

@@ -2,9 +2,11 @@ import { campaign } from '../election/campaign.js';
 import type { Standby } from '../election/standby.js';
 import type { Emit } from '../events.js';
 import { pause } from '../internal/abort.js';
+import { backoffMs } from '../internal/backoff.js';
 import type { HeldLease } from '../internal/held-lease.js';
 import type { ResolvedOptions } from '../options.js';
 import type { LeaseClaim } from '../store/lease.js';
+import { hasPending, readClusterTime } from '../store/pending-cutoff.js';
 import type { Store } from '../store/store.js';
 import { LogMover } from './log-mover.js';
 
@@ -35,6 +37,24 @@ export class Sequencer {
   }
 
   /**
+   * Resolves when everything that is pending now is in the log, whoever moved it, or when the signal aborts. Takes part in
+   * the election meanwhile.
+   */
+  async sequence(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const stop = AbortSignal.any([signal, over.signal, this.#stop.signal]);
+    const turn = this.#running === undefined ? this.#campaign(stop) : undefined;
+    try {
+      const cutoff = await readClusterTime(this.store);
+      for (let waits = 0; !stop.aborted && (await hasPending(this.store, cutoff)); waits += 1)
+        await pause(backoffMs(waits, this.options.pollMinMs, this.options.pollMaxMs), stop);
+    } finally {
+      over.abort();
+      await turn;
+    }
+  }
+
+  /**
    * Finishes the append under way, gives the lease back and stops; after `timeoutMs` it leaves what is under way to
    * itself (the lease then ends by itself). Idempotent.
    */
@@ -48,22 +68,26 @@ export class Sequencer {
   }
 
   async #run(): Promise<void> {
+    await this.#campaign(this.#stop.signal);
+    this.#running = undefined;
+  }
+
+  async #campaign(stop: AbortSignal): Promise<void> {
     const claim: LeaseClaim = { id: sequencerLease, owner: this.owner, leaseMs: this.options.leaseMs };
     const failed = (error: unknown): boolean => {
       this.emit('error', { part: 'sequencer', error });
       return true;
     };
-    const lead = (lease: HeldLease) => this.#lead(lease);
-    await campaign(this.store, this.options, this.standby, { claim, lead, failed }, this.#stop.signal);
-    this.#running = undefined;
+    const lead = (lease: HeldLease) => this.#lead(lease, stop);
+    await campaign(this.store, this.options, this.standby, { claim, lead, failed }, stop);
   }
 
-  async #lead(lease: HeldLease): Promise<void> {
+  async #lead(lease: HeldLease, stop: AbortSignal): Promise<void> {
     const { owner } = this;
     this.#lease = lease;
     this.emit('sequencer:elected', { owner, epoch: lease.epoch });
     try {
-      await new LogMover(this.store, this.options, lease, this.emit).run(this.#stop.signal);
+      await new LogMover(this.store, this.options, lease, this.emit).run(stop);
     } finally {
       lease.finish('closed');
       const reason = lease.end === 'taken' || lease.end === 'expired' ? lease.end : 'closed';

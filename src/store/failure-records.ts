@@ -190,16 +190,15 @@ export async function readNextDue(
 ): Promise<Date | undefined> {
   const next = await store
     .collection('failures')
-    .findOne({ consumer, state: 'retrying', nextAttemptAt: { $gt: after } }, { sort: { nextAttemptAt: 1 }, projection: { nextAttemptAt: 1 } });
+    .findOne(
+      { consumer, state: 'retrying', nextAttemptAt: { $gt: after } },
+      { sort: { nextAttemptAt: 1 }, projection: { nextAttemptAt: 1 } },
+    );
   return (next?.['nextAttemptAt'] as Date | undefined) ?? undefined;
 }
 
 /** The failure at a position, unless it is a dead letter. */
-export async function readRecord(
-  store: Store,
-  consumer: string,
-  position: number,
-): Promise<FailureRecord | undefined> {
+export async function readRecord(store: Store, consumer: string, position: number): Promise<FailureRecord | undefined> {
   const filter = { consumer, position, state: { $in: ['retrying', 'queued'] } };
   return (await read(store, filter, { position: 1 }, 1))[0];
 }

@@ -7,6 +7,12 @@ export interface Mark {
 }
 
 export async function touchFloor(store: Store, session: ClientSession): Promise<Mark> {
-  await store.collection('state').updateOne({ _id: 'floor' as never }, { $inc: { raised: 1 as never }, $setOnInsert: { position: 0, bytes: 0n } as never }, { upsert: true, session });
+  await store
+    .collection('state')
+    .updateOne(
+      { _id: 'floor' as never },
+      { $inc: { raised: 1 as never }, $setOnInsert: { position: 0, bytes: 0n } as never },
+      { upsert: true, session },
+    );
   return { position: 0, bytes: 0n };
 }

@@ -24,7 +24,7 @@ export type LeaseAnswer =
  */
 export async function acquireLease(store: Store, claim: LeaseClaim): Promise<LeaseAnswer> {
   const state = store.collection('state');
-  const free = { $or: [{ owner: null }, { owner: claim.owner }, { $expr: { $lte: ['$expiresAt', '$$NOW'] } }] };
+  const free = { $or: [{ owner: null }, { $expr: { $lte: ['$expiresAt', '$$NOW'] } }] };
   const allowed =
     claim.request === undefined
       ? { paused: null, $or: [{ request: null }, { $expr: { $lte: ['$request.until', '$$NOW'] } }] }

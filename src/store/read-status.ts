@@ -58,3 +58,12 @@ export async function readSequencerStatus(
   const lease = await readLease(store, leaseId);
   return { owner: lease?.owner ?? null, epoch: lease?.epoch ?? 0, expiresInMs: lease?.expiresInMs ?? null };
 }
+
+/** The server's time. */
+export async function readServerTime(store: Store): Promise<Date> {
+  const [answer] = await store
+    .collection('log')
+    .aggregate([{ $limit: 1 }, { $project: { _id: 0, now: '$$NOW' } }])
+    .toArray();
+  return (answer?.['now'] as Date | undefined) ?? new Date();
+}

@@ -20,6 +20,13 @@ export interface LogCap {
 /** The order messages are read in; `ts` alone does not tell apart the messages of one transaction on every version. */
 const pendingOrder = { key: { ts: 1, _id: 1 }, name: 'ts_1__id_1' } as const;
 
+/** The order failures are listed and looked up in; what is due; what comes first of a key. */
+const failureIndexes = [
+  { key: { consumer: 1, position: 1 }, name: 'consumer_1_position_1' },
+  { key: { consumer: 1, state: 1, nextAttemptAt: 1 }, name: 'consumer_1_state_1_nextAttemptAt_1' },
+  { key: { consumer: 1, key: 1, position: 1 }, name: 'consumer_1_key_1_position_1' },
+] as const;
+
 const namespaceExists = 48;
 const roles: readonly CollectionRole[] = ['log', 'pending', 'state', 'failures'];
 
@@ -46,6 +53,7 @@ export async function setUp(store: Store, options: ResolvedOptions): Promise<Log
   }
   const cap = checkLog(store, found.get('log') as CollectionInfo);
   await checkPending(store, found.get('pending') as CollectionInfo, options.setup === 'create');
+  await ensureIndexes(store, 'failures', failureIndexes, options.setup === 'create');
   await ensureGenesis(store, options.setup === 'create');
   return cap;
 }
@@ -114,15 +122,28 @@ async function checkPending(store: Store, info: CollectionInfo, mayCreate: boole
   if (info.options.capped === true) refuse('is capped');
   const stats: Document = await store.command({ collStats: name });
   if (stats['sharded'] === true) refuse('is sharded');
+  await ensureIndexes(store, 'pending', [pendingOrder], mayCreate);
+}
+
+async function ensureIndexes(
+  store: Store,
+  role: CollectionRole,
+  indexes: readonly { readonly key: Document; readonly name: string }[],
+  mayCreate: boolean,
+): Promise<void> {
+  const name = store.names[role];
   if (mayCreate) {
-    await store.command({ createIndexes: name, indexes: [pendingOrder], writeConcern: { w: 'majority' } });
+    await store.command({ createIndexes: name, indexes, writeConcern: { w: 'majority' } });
     return;
   }
-  const indexes = await store.collection('pending').listIndexes().toArray();
-  if (!indexes.some((index) => JSON.stringify((index as Document)['key']) === JSON.stringify(pendingOrder.key))) {
+  const found = await store.collection(role).listIndexes().toArray();
+  const keys = new Set(found.map((index) => JSON.stringify((index as Document)['key'])));
+  for (const { key } of indexes) {
+    const wanted = JSON.stringify(key);
+    if (keys.has(wanted)) continue;
     throw new OutboxError(
       'NOT_SET_UP',
-      `the index { ts: 1, _id: 1 } is missing on ${name}: let one process with the right to create indexes call init() with setup: "create"`,
+      `the index { ${Object.keys(key).join(': 1, ')}: 1 } is missing on ${name}: let one process with the right to create indexes call init() with setup: "create"`,
     );
   }
 }

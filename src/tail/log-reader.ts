@@ -1,20 +1,17 @@
 import type { ClientSession } from 'mongoose';
-import { OutboxError } from '../errors.js';
+import type { OutboxError } from '../errors.js';
 import type { Emit } from '../events.js';
 import { abandonable, abandoned, pause } from '../internal/abort.js';
 import { backoffMs } from '../internal/backoff.js';
 import type { Cursor } from '../message.js';
 import type { ResolvedOptions } from '../options.js';
-import { findPositionAt, readNewest, readNewestLinearizable, readOldest, type LogPoint } from '../store/log-bounds.js';
+import { readNewest, readNewestLinearizable, readOldest, type LogPoint } from '../store/log-bounds.js';
 import { readLogPage, type StoredEntry } from '../store/read-log-page.js';
 import type { Store } from '../store/store.js';
 import { checkPage, pageSize } from './check-page.js';
+import { findStart, linearizableMs, noLog, positionLost } from './find-start.js';
 import type { LogWatch } from './log-watch.js';
 import { decideResume } from '../internal/resume-decision.js';
-import { startPosition } from './start-position.js';
-
-/** How long, in milliseconds, the check of a position beyond the end waits for the majority. */
-const linearizableMs = 10_000;
 
 /**
  * Reads the log from a cursor on, page by page: by index at majority, then woken by the watch. It goes on by itself
@@ -96,19 +93,8 @@ export class LogReader {
     return { entries, atEnd: verdict.atEnd };
   }
 
-  /** Sets the position from the cursor. */
   async #start(cursor: Cursor): Promise<{ read: boolean }> {
-    const oldest = await readOldest(this.store);
-    let newest = await readNewest(this.store);
-    if (oldest === undefined || newest === undefined) throw this.#noLog();
-    if (typeof cursor === 'number' && cursor > newest.position)
-      newest = (await readNewestLinearizable(this.store, linearizableMs)) ?? newest;
-    const start = startPosition(cursor, { oldest, newest });
-    if (start === 'lost') throw positionLost(describe(cursor), oldest.position, newest.position);
-    this.#position =
-      start === 'findDate'
-        ? (await findPositionAt(this.store, cursor as Date, oldest.position, newest.position)) - 1
-        : start.position;
+    this.#position = await findStart(this.store, cursor);
     return { read: false };
   }
 
@@ -120,21 +106,14 @@ export class LogReader {
   async #verifyPlace(): Promise<true> {
     let newest = await readNewest(this.store);
     if ((newest?.position ?? -1) < this.#position) newest = await readNewestLinearizable(this.store, linearizableMs);
-    if (newest === undefined) throw this.#noLog();
-    if (newest.position < this.#position) throw positionLost(describe(this.#position), 0, newest.position);
+    if (newest === undefined) throw noLog(this.store);
+    if (newest.position < this.#position) throw positionLost(this.#position, 0, newest.position);
     return true;
   }
 
   async #lost(): Promise<OutboxError> {
     const [oldest, newest] = await Promise.all([readOldest(this.store), readNewest(this.store)]);
-    return positionLost(describe(this.#position), oldest?.position ?? 0, newest?.position ?? 0);
-  }
-
-  #noLog(): OutboxError {
-    return new OutboxError(
-      'POSITION_LOST',
-      `the log ${this.store.names.log} is empty or gone: it was dropped while this outbox was open; make a new outbox, and read from "beginning"`,
-    );
+    return positionLost(this.#position, oldest?.position ?? 0, newest?.position ?? 0);
   }
 
   /** Tries until it works, is hopeless, or the signal aborts (then undefined). */
@@ -161,16 +140,4 @@ export class LogReader {
     this.#session = this.store.session();
     if (operationTime !== undefined) this.#session.advanceOperationTime(operationTime);
   }
-}
-
-function describe(cursor: Cursor): string {
-  return cursor instanceof Date ? `the Date ${cursor.toISOString()}` : `position ${String(cursor)}`;
-}
-
-function positionLost(cursor: string, oldest: number, newest: number): OutboxError {
-  return new OutboxError(
-    'POSITION_LOST',
-    `reading on after ${cursor} is not possible without a gap: the log now holds the positions ${Math.max(1, oldest)} to ${newest}; what was between has been overwritten, or the log was made anew; start from "beginning", and make the log larger (sizeBytes) if readers fall behind`,
-    { oldest: Math.max(1, oldest) },
-  );
 }

@@ -4,6 +4,7 @@ import { checkBoolean, checkKnown, checkSignal, checkTypes } from '../internal/c
 import type { Cursor, TailOptions } from '../message.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Reviver } from '../schema/revive.js';
+import type { StoredEntry } from '../store/read-log-page.js';
 import type { Store } from '../store/store.js';
 import { toDelivered } from '../store/delivered.js';
 import { LogReader } from './log-reader.js';
@@ -71,6 +72,11 @@ export class Tails {
       [Symbol.asyncIterator]: () =>
         new MessageIterator<D>((signal) => this.#batches<D>(cursor, live, types, signal), ends),
     };
+  }
+
+  /** Pages of entries after a position, live or up to the end of the log. */
+  pages(position: number, live: boolean, signal: AbortSignal): AsyncGenerator<StoredEntry[], void, undefined> {
+    return new LogReader(this.store, this.#watch, this.options, this.emit).pages(position, live, signal);
   }
 
   /** Ends all readers without an error; an iteration that is suspended in the service's own loop is not waited for. */
