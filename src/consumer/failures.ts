@@ -26,7 +26,7 @@ export function checkFailureFilter(filter: unknown, mayBeEmpty: boolean): assert
     throw invalid(`ids must be an array of strings: got ${shown(ids)}`);
   if (positions !== undefined && !(Array.isArray(positions) && positions.every(Number.isSafeInteger)))
     throw invalid(`positions must be an array of whole numbers: got ${shown(positions)}`);
-  if (all !== undefined && all !== true) throw invalid(`all must be true, or left out: got ${shown(all)}`);
+  if (all !== undefined && !all) throw invalid(`all must be true, or left out: got ${shown(all)}`);
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1 && limit <= mostLimit))
     throw invalid(`limit must be a whole number from 1 to ${mostLimit}: got ${shown(limit)}`);
   if (after !== undefined && !isPlace(after))

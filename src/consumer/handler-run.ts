@@ -24,7 +24,7 @@ export function runHandler(
       .then(() => call(controller.signal))
       .then(
         (value) => end(() => resolve(value)),
-        (error: unknown) => end(() => reject(error as Error)),
+        (error: unknown) => end(() => reject(error)),
       );
   });
   return { controller, settled };

@@ -81,7 +81,7 @@ export class Term {
   #requested = false;
   #readBytes: bigint;
   /** Up to here messages are run one at a time: an earlier owner died while they were in flight. */
-  #soloEnd: number;
+  readonly #soloEnd: number;
   #soloRecords = new Set<number>();
   #died: Checkpoint['solo'];
   #marked: Task | undefined;

@@ -55,7 +55,7 @@ export class Window<I extends Item> {
   #last: number;
   #begun = 0;
   #begunReached = 0;
-  #buffered = { count: 0, bytes: 0 };
+  readonly #buffered = { count: 0, bytes: 0 };
 
   constructor(start: Mark) {
     this.#reached = start;

@@ -67,7 +67,7 @@ export async function writeFailures(
     const filter = { _id: { consumer, position: write.position } as never };
     if (write.kind === 'remove') return { deleteOne: { filter } };
     if (write.kind === 'begin') return { updateOne: { filter, update: { $set: { begun: epoch } } } };
-    if (write.kind === 'unbegin') return { updateOne: { filter, update: { $unset: { begun: '' as never } } } };
+    if (write.kind === 'unbegin') return { updateOne: { filter, update: { $unset: { begun: '' } } } };
     const { state, attempts, nextAttemptAt, error, at } = write;
     if (write.kind === 'fail') {
       const set = { state, attempts, nextAttemptAt, lastError: error, lastFailedAt: at };

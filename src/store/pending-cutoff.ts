@@ -16,6 +16,6 @@ export async function readClusterTime(store: Store): Promise<Timestamp> {
 
 /** Whether something that was put up to this cluster time is still pending. */
 export async function hasPending(store: Store, upTo: Timestamp): Promise<boolean> {
-  const found = await store.collection('pending').findOne({ ts: { $lte: upTo } as never }, { projection: { _id: 1 } });
+  const found = await store.collection('pending').findOne({ ts: { $lte: upTo } }, { projection: { _id: 1 } });
   return found !== null;
 }
