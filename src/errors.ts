@@ -26,6 +26,7 @@ const retryableByCode = {
   CAPPED_UNSUPPORTED: false,
   LOG_NOT_CAPPED: false,
   PENDING_UNSUITABLE: false,
+  INBOX_UNSUITABLE: false,
   NOT_SET_UP: false,
   // The reader: its place in the log is gone.
   POSITION_LOST: false,

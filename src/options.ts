@@ -84,21 +84,8 @@ const known: ReadonlySet<string> = new Set<keyof ServiceOutboxOptions>([
 
 /** Fills in the defaults and refuses what is unknown, out of its limits or contradictory. */
 export function resolveOptions(given: ServiceOutboxOptions = {}): ResolvedOptions {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new OutboxError('INVALID_OPTION', `the options must be an object, got ${shown(given)}`);
-  }
-  for (const key of Object.keys(given)) {
-    if (!known.has(key)) throw invalid(key, 'is unknown', `the options are ${[...known].sort().join(', ')}`);
-  }
-  const set = Object.fromEntries(
-    Object.entries(given).filter(([, value]) => value !== undefined),
-  ) as ServiceOutboxOptions;
-  for (const [key, [least, most]] of Object.entries(wholeNumberLimits)) {
-    const value = set[key as keyof typeof wholeNumberLimits];
-    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least && value <= most)) {
-      throw invalid(key, `must be a whole number from ${least} to ${most}`, `got ${shown(value)}`);
-    }
-  }
+  const set = givenOptions(given, known);
+  checkWholeNumbers(set, wholeNumberLimits);
   if (set.sequencer !== undefined && typeof set.sequencer !== 'boolean') {
     throw invalid('sequencer', 'must be true or false', `got ${shown(set.sequencer)}`);
   }
@@ -112,18 +99,46 @@ export function resolveOptions(given: ServiceOutboxOptions = {}): ResolvedOption
       `got ${shown(set.currentSession)}`,
     );
   }
-  const resolved = { ...defaults, connection: mongoose.connection, ...set };
-  if (typeof resolved.connection?.getClient !== 'function' || resolved.connection.base === undefined) {
-    throw invalid(
-      'connection',
-      'must be a mongoose Connection',
-      `got ${shown(resolved.connection)}; pass mongoose.connection or mongoose.createConnection(…)`,
-    );
-  }
+  const resolved = { ...defaults, ...set, connection: connectionOf(set.connection) };
   if (resolved.pollMaxMs < resolved.pollMinMs) {
     throw invalid('pollMaxMs', `must not be less than pollMinMs (${resolved.pollMinMs})`, `got ${resolved.pollMaxMs}`);
   }
   return Object.freeze(resolved);
+}
+
+/** The options given without those that are undefined; refuses what is no object, and unknown options. */
+export function givenOptions<O extends object>(given: O, known: ReadonlySet<string>): O {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new OutboxError('INVALID_OPTION', `the options must be an object, got ${shown(given)}`);
+  }
+  for (const key of Object.keys(given)) {
+    if (!known.has(key)) throw invalid(key, 'is unknown', `the options are ${[...known].sort().join(', ')}`);
+  }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as O;
+}
+
+/** Refuses what is no whole number within its limits. */
+export function checkWholeNumbers(set: object, limits: Readonly<Record<string, readonly [number, number]>>): void {
+  for (const [key, [least, most]] of Object.entries(limits)) {
+    const value = (set as Record<string, unknown>)[key];
+    if (value === undefined) continue;
+    if (!(Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most)) {
+      throw invalid(key, `must be a whole number from ${least} to ${most}`, `got ${shown(value)}`);
+    }
+  }
+}
+
+/** The connection given, or mongoose's default one; refuses what is none. */
+export function connectionOf(given: Connection | undefined): Connection {
+  const connection = given === undefined ? mongoose.connection : given;
+  if (typeof connection?.getClient !== 'function' || connection.base === undefined) {
+    throw invalid(
+      'connection',
+      'must be a mongoose Connection',
+      `got ${shown(connection)}; pass mongoose.connection or mongoose.createConnection(…)`,
+    );
+  }
+  return connection;
 }
 
 function invalid(option: string, rule: string, rest: string): OutboxError {
