@@ -23,7 +23,7 @@ it.each<[unknown, string]>([
   ['😀'.repeat(501), 'at most 1000 characters: got 1002'],
   ['a\ud800', 'well-formed'],
   ['\udc00a', 'well-formed'],
-])('refuses the id %j, and says what it got', (id, text) => {
+])('refuses the id %o, and says what it got', (id, text) => {
   const refusal = expect.objectContaining({
     code: 'INVALID_MESSAGE',
     message: expect.stringContaining(text) as string,
