@@ -1,9 +1,9 @@
 /**
  * The layers, from the top:
- *   index -> service-outbox -> { sequencer, tail, consumer } -> election -> store -> schema -> { options, message, errors, events, internal }
+ *   index -> { service-outbox, inbox } -> { sequencer, tail, consumer } -> election -> store -> schema -> { options, message, errors, events, internal }
  * A file may import from its own layer and from every one below it; the three parts know nothing of each other.
  */
-const FOUNDATION = '^src/((options|message|errors|events|publisher|handler|verdict)[.]ts$|internal/)';
+const FOUNDATION = '^src/((options|inbox-options|message|errors|events|publisher|handler|verdict)[.]ts$|internal/)';
 const SCHEMA = '^src/schema/';
 const STORE = '^src/store/';
 const ELECTION = '^src/election/';
@@ -21,7 +21,8 @@ module.exports = {
     },
     {
       name: 'foundation-is-the-bottom',
-      comment: 'options, message, errors, events, publisher, handler, verdict and internal/ know no other layer.',
+      comment:
+        'options, inbox-options, message, errors, events, publisher, handler, verdict and internal/ know no other layer.',
       severity: 'error',
       from: { path: FOUNDATION },
       to: { path: '^src/', pathNot: FOUNDATION },
@@ -58,7 +59,21 @@ module.exports = {
       name: 'parts-are-below-the-facade',
       severity: 'error',
       from: { path: PARTS },
-      to: { path: '^src/(index|service-outbox)[.]ts$' },
+      to: { path: '^src/(index|service-outbox|inbox)[.]ts$' },
+    },
+    {
+      name: 'facades-are-strangers',
+      comment: 'An inbox needs no outbox, nor an outbox an inbox.',
+      severity: 'error',
+      from: { path: '^src/(service-outbox|inbox)[.]ts$' },
+      to: { path: '^src/(service-outbox|inbox)[.]ts$' },
+    },
+    {
+      name: 'inbox-needs-no-part',
+      comment: 'It has no loop: a transaction of the caller and store/ are all there is.',
+      severity: 'error',
+      from: { path: '^src/inbox[.]ts$' },
+      to: { path: PARTS },
     },
     {
       name: 'the-front-door-is-for-guests',

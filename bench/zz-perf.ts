@@ -6,7 +6,7 @@ const mongod = await resolveMongod();
 const set = await startReplicaSet({ mongod: mongod as never });
 const connection = await mongoose.createConnection(set.uri, { dbName: 'x' }).asPromise();
 type M = { type: 'a'; data: { n: number; text: string } };
-const outbox = new ServiceOutbox<M>('O', { a: { data: { n: { type: Number, required: true }, text: String } } }, { connection });
+const outbox = new ServiceOutbox<M>('O', { a: { data: { n: { type: Number, required: true }, text: { type: String, required: true } } } }, { connection });
 outbox.on('error', (e) => console.log('error', e));
 await outbox.init();
 await outbox.start();

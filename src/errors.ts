@@ -32,6 +32,7 @@ const retryableByCode = {
   CAPPED_UNSUPPORTED: false,
   LOG_NOT_CAPPED: false,
   PENDING_UNSUITABLE: false,
+  INBOX_UNSUITABLE: false,
   NOT_SET_UP: false,
   // The reader or consumer: its place in the log is gone, or it was removed.
   POSITION_LOST: false,

@@ -3,6 +3,10 @@ export { ServiceOutbox } from './service-outbox.js';
 export type { OutboxStatus } from './service-outbox.js';
 export type { ServiceOutboxOptions } from './options.js';
 
+// The inbox
+export { Inbox } from './inbox.js';
+export type { InboxOptions } from './inbox-options.js';
+
 // Messages and how they are described
 export type { Cursor, Delivered, LogEntry, Of, OutboxMessage, Put, TailOptions } from './message.js';
 export type { AnySchemas, DataSchema, MessageOf, MessageSchemas, SchemaInstance } from './schema/message-schemas.js';

@@ -13,6 +13,7 @@
  * - sequencer: the elected process that moves messages from pending to the log.
  * - lease: what makes a process the sequencer for a while; epoch: the number that rises by one
  *   each time a lease changes hands.
+ * - inbox: the ids of the messages that a consumer has applied; retention: how long it remembers an id.
  * - tail: reading the log from a cursor onward, live.
  * - stray entry: an entry at a position that the log has already overwritten, inserted late by a
  *   process that was paused; it is never delivered.

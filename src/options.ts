@@ -1,7 +1,14 @@
 import mongoose from 'mongoose';
 import type { ClientSession, Connection } from 'mongoose';
 import { shown } from './errors.js';
-import { checkBoolean, checkKnown, checkWholeNumbers, checkWord, invalidOption } from './internal/check-options.js';
+import {
+  checkBoolean,
+  checkKnown,
+  checkWholeNumbers,
+  checkWord,
+  defined,
+  invalidOption,
+} from './internal/check-options.js';
 
 /** Options of `ServiceOutbox`. Unknown or contradictory options are refused at construction with `INVALID_OPTION`. */
 export interface ServiceOutboxOptions {
@@ -86,9 +93,7 @@ const known: readonly (keyof ServiceOutboxOptions)[] = [
 /** Fills in the defaults and refuses what is unknown, out of its limits or contradictory. */
 export function resolveOptions(given: ServiceOutboxOptions = {}): ResolvedOptions {
   checkKnown(given, known);
-  const set = Object.fromEntries(
-    Object.entries(given).filter(([, value]) => value !== undefined),
-  ) as ServiceOutboxOptions;
+  const set = defined(given);
   checkWholeNumbers(set, wholeNumberLimits);
   checkBoolean('sequencer', set.sequencer);
   checkWord('setup', set.setup, ['create', 'check', 'none']);
@@ -99,14 +104,7 @@ export function resolveOptions(given: ServiceOutboxOptions = {}): ResolvedOption
       `got ${shown(set.currentSession)}`,
     );
   }
-  const resolved = { ...defaults, connection: mongoose.connection, ...set };
-  if (typeof resolved.connection?.getClient !== 'function' || resolved.connection.base === undefined) {
-    throw invalidOption(
-      'connection',
-      'must be a mongoose Connection',
-      `got ${shown(resolved.connection)}; pass mongoose.connection or mongoose.createConnection(…)`,
-    );
-  }
+  const resolved = { ...defaults, ...set, connection: connectionOf(set.connection) };
   if (resolved.pollMaxMs < resolved.pollMinMs) {
     throw invalidOption(
       'pollMaxMs',
@@ -115,4 +113,17 @@ export function resolveOptions(given: ServiceOutboxOptions = {}): ResolvedOption
     );
   }
   return Object.freeze(resolved);
+}
+
+/** The connection given, or mongoose's default one; refuses what is none. */
+export function connectionOf(given: Connection | undefined): Connection {
+  const connection = given === undefined ? mongoose.connection : given;
+  if (typeof connection?.getClient !== 'function' || connection.base === undefined) {
+    throw invalidOption(
+      'connection',
+      'must be a mongoose Connection',
+      `got ${shown(connection)}; pass mongoose.connection or mongoose.createConnection(…)`,
+    );
+  }
+  return connection;
 }

@@ -39,7 +39,7 @@ import { reserveName } from './store/reserve-name.js';
 import { readLogStatus, readPendingStatus, readSequencerStatus } from './store/read-status.js';
 import { setUp, type LogCap } from './store/set-up.js';
 import { Store } from './store/store.js';
-import { checkTransaction, mongooseSession, noTransaction, transactionOf } from './store/transaction-of.js';
+import { checkTransaction, mongooseSession, noTransaction, putSession } from './store/transaction-of.js';
 import { Tails } from './tail/tails.js';
 
 /** What `status` tells. Positions are 0 when nothing was ever appended. */
@@ -210,22 +210,14 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
     const messages = Array.isArray(message) ? (message as readonly Put<Message>[]) : [message as Put<Message>];
     const ambient =
       session === undefined ? (this.#options.currentSession?.() ?? mongooseSession(this.#options.connection)) : session;
-    if (ambient === undefined) throw noTransaction('put was called without a session, and none is ambient');
+    if (ambient === undefined) throw noTransaction('put was called without a session, and none is ambient', putSession);
     const ids = ambient === null ? await this.#put(messages, null) : await this.#putInTurn(messages, ambient);
     return Array.isArray(message) ? ids : (ids[0] as string);
   }
 
   #putInTurn(messages: readonly Put<Message>[], session: ClientSession): Promise<string[]> {
-    checkTransaction(this.#store, session);
-    const transaction = transactionOf(session);
-    return inTurn(session, () =>
-      this.#put(messages, session, () => {
-        // A put that was not awaited must not go into the next transaction of the session, nor outside any.
-        checkTransaction(this.#store, session);
-        if (transactionOf(session) !== transaction)
-          throw noTransaction('the transaction that put was called in has ended meanwhile');
-      }),
-    );
+    const checkStill = checkTransaction(this.#store, session, putSession);
+    return inTurn(session, () => this.#put(messages, session, checkStill));
   }
 
   async #put(

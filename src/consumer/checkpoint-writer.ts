@@ -1,4 +1,5 @@
-import { commitProgress, type Checkpoint, type Fence, type Progress } from '../store/consumer-checkpoint.js';
+import { commitProgress } from '../store/commit-progress.js';
+import type { Checkpoint, Fence, Progress } from '../store/consumer-checkpoint.js';
 import type { FailureWrite } from '../store/failure-records.js';
 import type { Mark } from '../store/floor.js';
 import type { Store } from '../store/store.js';

@@ -7,6 +7,7 @@ import {
   checkTypes,
   checkWholeNumbers,
   checkWord,
+  defined,
   invalidOption,
   type NumberLimits,
 } from '../internal/check-options.js';
@@ -109,7 +110,7 @@ function resolveRetry(given: RetryOptions = {}): Required<RetryOptions> {
   checkKnown(given, Object.keys(defaultRetry), 'retry.');
   checkWholeNumbers(given, retryWholeNumbers, 'retry.');
   checkNumbers(given, retryNumbers, 'retry.');
-  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as RetryOptions;
+  const set = defined(given);
   const retry = { ...defaultRetry, ...set };
   if (retry.maxDelayMs < retry.initialDelayMs) {
     if (set.maxDelayMs !== undefined)

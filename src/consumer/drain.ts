@@ -77,7 +77,8 @@ async function acquire(
         });
         return { lease, claim };
       }
-      const heldBy = answer.lease['paused'] ? 'paused' : String(answer.lease['owner'] ?? 'a request');
+      const { owner, paused } = answer.lease;
+      const heldBy = paused ? 'a pause' : typeof owner === 'string' ? owner : 'a request';
       if (options.ifHeld === 'return' || stop.aborted) return { heldBy };
       await host.standby.wait(claim.id, answer.seenAt, answer.expiresInMs, stop);
     }
@@ -97,7 +98,7 @@ async function runTerm(
     over,
     sequenced,
     leftMs,
-  }: { stop: AbortSignal; over: AbortController; sequenced: Promise<void>; leftMs(): number },
+  }: { stop: AbortSignal; over: AbortController; sequenced: Promise<void>; leftMs: () => number },
 ): Promise<Pick<DrainReport, 'handled' | 'failed' | 'dead' | 'nextAttemptAt'>> {
   const fence = { consumer: name, epoch: lease.epoch, wtimeoutMs: host.options.leaseMs };
   const checkpoint = await takeOver(host.store, fence);

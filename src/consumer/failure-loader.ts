@@ -22,12 +22,12 @@ export interface LoaderOptions {
   order: 'key' | 'strict';
   /** Whether dead letters block the messages behind them. */
   deadBlocks: boolean;
-  handles(type: string): boolean;
+  handles: (type: string) => boolean;
   /** The server's time in milliseconds since 1970. */
-  serverNow(): number;
+  serverNow: () => number;
   /** Whether messages are run one at a time, each recorded by itself. */
-  isSolo(): boolean;
-  onUnknown(record: FailureRecord): void;
+  isSolo: () => boolean;
+  onUnknown: (record: FailureRecord) => void;
 }
 
 /**

@@ -7,7 +7,8 @@ import { backoffMs } from '../internal/backoff.js';
 import type { HeldLease } from '../internal/held-lease.js';
 import type { Delivered, OutboxMessage } from '../message.js';
 import type { ResolvedOptions } from '../options.js';
-import { handleInTransaction, type Checkpoint, type Fence } from '../store/consumer-checkpoint.js';
+import { handleInTransaction } from '../store/commit-progress.js';
+import type { Checkpoint, Fence, Progress } from '../store/consumer-checkpoint.js';
 import { readBegunRecords, readRecord } from '../store/failure-records.js';
 import { readEntries, type StoredEntry } from '../store/read-log-page.js';
 import type { Store } from '../store/store.js';
@@ -477,7 +478,7 @@ export class Term {
     }
   }
 
-  #committed: Parameters<CheckpointWriter['applied']>[0] | undefined;
+  #committed: Progress | undefined;
 
   async #publish(tasks: Task[], probe: boolean): Promise<void> {
     const { work, consumer, lease } = this.setup;

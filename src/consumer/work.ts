@@ -11,8 +11,8 @@ type AnyHandler = (message: AnyMessage, context: RunContext) => unknown;
 
 /** What a consumer does with messages: handle them one by one, or publish them in batches. */
 export type Work =
-  | { kind: 'handle'; handles(type: string): boolean; handle: AnyHandler }
-  | { kind: 'publish'; handles(type: string): boolean; publish: AnyPublish };
+  | { kind: 'handle'; handles: (type: string) => boolean; handle: AnyHandler }
+  | { kind: 'publish'; handles: (type: string) => boolean; publish: AnyPublish };
 type AnyPublish = (messages: readonly AnyMessage[], context: PublishContext) => Promise<void | PublishResult>;
 
 /** @throws `INVALID_OPTION`, `UNKNOWN_TYPE` for a handler of a type that is not declared */

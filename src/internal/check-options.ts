@@ -19,6 +19,11 @@ export function checkKnown(given: unknown, known: readonly string[], within = ''
   }
 }
 
+/** The options without those that are undefined. */
+export function defined<O extends object>(given: O): O {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as O;
+}
+
 /** Refuses numbers that are not whole, or out of their limits. Options left out, or undefined, are passed over. */
 export function checkWholeNumbers(given: object, limits: NumberLimits, within = ''): void {
   for (const [key, [least, most]] of Object.entries(limits)) {

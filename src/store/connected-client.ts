@@ -37,7 +37,7 @@ export function isClosedByService(connection: Connection): boolean {
 export function connectionClosed(cause?: unknown): OutboxError {
   return new OutboxError(
     'CONNECTION_CLOSED',
-    'the service has closed the mongoose connection: close the outbox first, or open the connection again',
+    'the service has closed the mongoose connection: end what uses it first (outbox.close()), or open the connection again',
     { cause },
   );
 }

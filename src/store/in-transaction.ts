@@ -19,7 +19,7 @@ export async function inTransaction<T>(
 ): Promise<T> {
   const session = store.session();
   try {
-    return (await session.withTransaction(() => work(session), transactionOptions(wtimeoutMs)));
+    return await session.withTransaction(() => work(session), transactionOptions(wtimeoutMs));
   } finally {
     void session.endSession().catch(() => undefined);
   }

@@ -57,16 +57,11 @@ export const writeMajority = (wtimeoutMS: number) => ({ w: 'majority', wtimeoutM
  * mongoose's models are not used here: a loop started inside `connection.transaction` would carry that transaction's
  * session for ever where `transactionAsyncLocalStorage` is on.
  */
-export class Store {
+export class Database {
   #db: { client: mongoose.mongo.MongoClient; handle: mongoose.mongo.Db } | undefined;
-  readonly names: ReturnType<typeof collectionNames>;
   readonly mongo: Mongo;
 
-  constructor(
-    readonly connection: Connection,
-    readonly outbox: string,
-  ) {
-    this.names = collectionNames(outbox);
+  constructor(readonly connection: Connection) {
     this.mongo = (connection.base as unknown as { mongo: Mongo }).mongo;
   }
 
@@ -117,13 +112,31 @@ export class Store {
   }
 
   /** A collection whose operations read from the primary at majority, and are retried by the driver where the service lets it. */
-  collection(role: CollectionRole): mongoose.mongo.Collection<Document> {
-    return this.db.collection<Document>(this.names[role], {
+  collectionNamed(name: string): mongoose.mongo.Collection<Document> {
+    return this.db.collection<Document>(name, {
       ...plainBson,
       readPreference: 'primary',
       readConcern: majority,
       writeConcern: { w: 'majority' },
       timeoutMS: 0,
     });
+  }
+}
+
+/** The database with the collections of one outbox. */
+export class Store extends Database {
+  readonly names: ReturnType<typeof collectionNames>;
+
+  constructor(
+    connection: Connection,
+    readonly outbox: string,
+  ) {
+    super(connection);
+    this.names = collectionNames(outbox);
+  }
+
+  /** As `collectionNamed`. */
+  collection(role: CollectionRole): mongoose.mongo.Collection<Document> {
+    return this.collectionNamed(this.names[role]);
   }
 }

@@ -26,12 +26,13 @@ async function declaredIn(file: string): Promise<string[]> {
 }
 
 describe('what is published', () => {
-  const values = ['OutboxError', 'ServiceOutbox'];
+  const values = ['Inbox', 'OutboxError', 'ServiceOutbox'];
   const types = [
     'AnySchemas',
     'Cursor',
     'DataSchema',
     'Delivered',
+    'InboxOptions',
     'LogEntry',
     'MessageOf',
     'MessageSchemas',

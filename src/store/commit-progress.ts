@@ -1,0 +1,71 @@
+import type { ClientSession } from 'mongoose';
+import { writeCheckpoint, type Fence, type Progress } from './consumer-checkpoint.js';
+import { writeFailures, type FailureWrite } from './failure-records.js';
+import { inTransaction, inTransactionCollection, transactionOptions } from './in-transaction.js';
+import type { Store } from './store.js';
+
+/** Thrown out of a transaction to abort it. */
+const lost = new Error('the lease is lost');
+
+/**
+ * Stores the progress, together with what is written to the failures.
+ * @returns false when the lease is another's by now: then nothing was written
+ */
+export async function commitProgress(
+  store: Store,
+  fence: Fence,
+  progress: Progress,
+  failures: readonly FailureWrite[],
+): Promise<boolean> {
+  if (failures.length === 0) return writeCheckpoint(store, fence, progress);
+  const write = await writeFailures(store, fence, failures);
+  try {
+    await inTransaction(store, fence.wtimeoutMs, async (session) => {
+      // First, so that nothing is read or written beside a takeover.
+      if (!(await writeCheckpoint(store, fence, progress, session))) throw lost;
+      await write(session);
+    });
+    return true;
+  } catch (error) {
+    if (error === lost) return false;
+    throw error;
+  }
+}
+
+/** Thrown out of a handler's transaction when somebody discarded the failure that it handles. */
+const discarded = new Error('the failure was discarded');
+
+/**
+ * Runs a handler inside `connection.transaction`, so that mongoose's AsyncLocalStorage applies too; the progress, and the
+ * removal of the failure that was run, commit together with what it writes. The fenced update comes last: after a kill
+ * -9 its lock lives on for up to a minute.
+ *
+ * @param record position of the failure that is handled; undefined for a message of the log
+ */
+export async function handleInTransaction(
+  store: Store,
+  fence: Fence,
+  handle: (session: ClientSession) => Promise<unknown>,
+  progress: Progress,
+  record: number | undefined,
+): Promise<'done' | 'lost' | 'discarded'> {
+  try {
+    await store.connection.transaction(async (session) => {
+      await handle(session);
+      if (record !== undefined) {
+        const failures = inTransactionCollection(store, 'failures');
+        const removed = await failures.deleteOne(
+          { _id: { consumer: fence.consumer, position: record } as never },
+          { session },
+        );
+        if (removed.deletedCount !== 1) throw discarded;
+      }
+      if (!(await writeCheckpoint(store, fence, progress, session))) throw lost;
+    }, transactionOptions(fence.wtimeoutMs));
+    return 'done';
+  } catch (error) {
+    if (error === lost) return 'lost';
+    if (error === discarded) return 'discarded';
+    throw error;
+  }
+}
