@@ -5,7 +5,7 @@ import { hasLabel, OutboxError, outboxErrorCodes, serverCode, shown, type Outbox
 afterEach(() => vi.resetModules());
 
 /** Where the same call can succeed later without a change by the caller. */
-const retryable: readonly OutboxErrorCode[] = ['NOT_CONNECTED'];
+const retryable: readonly OutboxErrorCode[] = ['NOT_CONNECTED', 'HANDLER_TIMEOUT', 'PROCESS_DIED'];
 
 describe('OutboxError', () => {
   it.each(outboxErrorCodes)('has the code %s, and says whether to try again', (code) => {
