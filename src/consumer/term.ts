@@ -239,6 +239,7 @@ export class Term {
       this.#take(task);
       if (batch.length >= most) break;
     }
+    window.closeBatch(batch);
     return batch;
   }
 
@@ -267,7 +268,10 @@ export class Term {
       return;
     }
     if (probe.again) probe.item.state = 'running';
-    else this.#take(probe.item);
+    else {
+      this.#take(probe.item);
+      window.closeBatch([probe.item]);
+    }
     this.#start([probe.item], true);
   }
 
