@@ -245,6 +245,8 @@ export class Window<I extends Item> {
   passing(item: I): void {
     if (item.state === 'waiting') this.#withdraw(item);
     item.state = 'passing';
+    if (item.lane !== undefined && item.taken)
+      for (const other of activeOf(this.#lane(item.lane))) if (other.state === 'waiting') this.#withdraw(other);
     this.#drop(item);
   }
 
