@@ -15,6 +15,9 @@ import type { Task } from './task.js';
 import { Window } from './window.js';
 import type { Work } from './work.js';
 
+/** Longest time of one of Node's timers, in milliseconds: a longer one would end at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 /** What running messages needs of the outbox. */
 export interface TermHost {
   readonly store: Store;
@@ -118,7 +121,7 @@ export class TermState {
   async sleep(mostMs: number): Promise<void> {
     if (this.#woken) return;
     await new Promise<void>((resolve) => {
-      const timer = mostMs === Infinity ? undefined : setTimeout(resolve, mostMs);
+      const timer = mostMs === Infinity ? undefined : setTimeout(resolve, Math.min(mostMs, longestTimerMs));
       this.#wake = () => {
         clearTimeout(timer);
         resolve();
