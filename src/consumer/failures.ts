@@ -33,7 +33,7 @@ export function checkFailureFilter(filter: unknown, mayBeEmpty: boolean): assert
   if (after !== undefined && !isPlace(after))
     throw invalid(`after must be { consumer, position } of a failure: got ${shown(after)}`);
   const narrows = ['consumer', 'state', 'type', 'key', 'ids', 'positions'].some((name) => given[name] !== undefined);
-  if (!narrows && all !== true && !mayBeEmpty)
+  if (!narrows && given['all'] !== true && !mayBeEmpty)
     throw invalid('an empty filter would mean every failure of the outbox: say so with { all: true }, or narrow it');
 }
 
