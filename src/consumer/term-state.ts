@@ -106,6 +106,12 @@ export class TermState {
     this.host.emit('error', { part: 'consumer', consumer: this.setup.consumer, error });
   }
 
+  /** Something that nobody reckoned with makes going on impossible. */
+  failed(error: unknown): void {
+    this.fatal ??= { error };
+    this.wakeUp();
+  }
+
   /** Something happened that the loop has to look at. */
   wakeUp(): void {
     this.#woken = true;
