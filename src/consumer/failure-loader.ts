@@ -123,7 +123,9 @@ export class FailureLoader {
     const { consumer, order, deadBlocks } = this.options;
     const before = new Set(this.window.blockedLanes());
     const next = await readNextDue(this.store, consumer);
-    for (const { key, scheduled } of await readBlockedKeys(this.store, consumer, deadBlocks)) {
+    const keys = await readBlockedKeys(this.store, consumer, deadBlocks);
+    if (this.writer.hasChanges) return this.reload();
+    for (const { key, scheduled } of keys) {
       const lane = order === 'strict' ? strictLane : key;
       if (lane === undefined) continue;
       before.delete(lane);
