@@ -279,12 +279,12 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
    */
   consume<T extends Message['type'] = Message['type']>(
     name: string,
-    handle: TransactionalHandler<Of<Message, T>> | TransactionalHandlerMap<Of<Message, T>>,
+    handle: TransactionalHandler<Of<Message, NoInfer<T>>> | TransactionalHandlerMap<Of<Message, NoInfer<T>>>,
     options: ConsumerOptions<T> & { transactional: true },
   ): Consumer;
   consume<T extends Message['type'] = Message['type']>(
     name: string,
-    handle: Handler<Of<Message, T>> | HandlerMap<Of<Message, T>>,
+    handle: Handler<Of<Message, NoInfer<T>>> | HandlerMap<Of<Message, NoInfer<T>>>,
     options?: ConsumerOptions<T> & { transactional?: false },
   ): Consumer;
   consume(name: string, handle: unknown, options: ConsumerOptions = {}): Consumer {
@@ -298,7 +298,7 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
    */
   relay<T extends Message['type'] = Message['type']>(
     name: string,
-    publisher: Publisher<Of<Message, T>>,
+    publisher: Publisher<Of<Message, NoInfer<T>>>,
     options: RelayOptions<T> = {},
   ): Consumer {
     this.#lifecycle.checkOpen();
@@ -313,12 +313,12 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
    */
   drain<T extends Message['type'] = Message['type']>(
     name: string,
-    handle: TransactionalHandler<Of<Message, T>> | TransactionalHandlerMap<Of<Message, T>>,
+    handle: TransactionalHandler<Of<Message, NoInfer<T>>> | TransactionalHandlerMap<Of<Message, NoInfer<T>>>,
     options: DrainOptions<T> & { transactional: true },
   ): Promise<DrainReport>;
   drain<T extends Message['type'] = Message['type']>(
     name: string,
-    handle: Handler<Of<Message, T>> | HandlerMap<Of<Message, T>> | Publisher<Of<Message, T>>,
+    handle: Handler<Of<Message, NoInfer<T>>> | HandlerMap<Of<Message, NoInfer<T>>> | Publisher<Of<Message, NoInfer<T>>>,
     options?: DrainOptions<T> & { transactional?: false },
   ): Promise<DrainReport>;
   async drain(name: string, handle: unknown, options: DrainOptions = {}): Promise<DrainReport> {
