@@ -129,6 +129,7 @@ export class LogMover {
         halted = true;
         await deleted;
         await this.#room.hold(end, rest.length, stop, this.lease.lost);
+        if (this.lease.remainingMs() === 0) end = undefined;
         continue;
       }
       const first = end.position + 1;

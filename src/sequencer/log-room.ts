@@ -91,7 +91,8 @@ export class LogRoom {
    */
   async hold(base: LogMark, waiting: number, ...signals: AbortSignal[]): Promise<void> {
     const holder = this.#lowest;
-    if (holder !== undefined) await this.#tell(holder, base, waiting);
+    if (holder === undefined || signals.some((signal) => signal.aborted)) return;
+    await this.#tell(holder, base, waiting);
     for (let polls = 0; ; polls += 1) {
       await pause(Math.min(this.options.pollMaxMs, this.options.pollMinMs * 1.5 ** polls), ...signals);
       if (signals.some((signal) => signal.aborted)) return;
@@ -101,7 +102,7 @@ export class LogRoom {
         await this.#readFigures(base);
         return;
       }
-      if (lowest?.consumer !== holder?.consumer || (lowest?.position ?? 0) > this.#floor.position) return;
+      if (lowest?.consumer !== holder.consumer || lowest.position > this.#floor.position) return;
     }
   }
 

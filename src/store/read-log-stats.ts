@@ -1,4 +1,3 @@
-import type { ClientSession } from 'mongoose';
 import type { LogCap } from './set-up.js';
 import type { Store } from './store.js';
 
@@ -12,8 +11,8 @@ export interface LogStats extends LogCap {
  * The cap may have been changed by `collMod` since this process started; the server gives it as it uses it, rounded up
  * to 256 bytes.
  */
-export async function readLogStats(store: Store, session?: ClientSession): Promise<LogStats> {
-  const stats = await store.command({ collStats: store.names.log }, session === undefined ? {} : { session });
+export async function readLogStats(store: Store): Promise<LogStats> {
+  const stats = await store.command({ collStats: store.names.log });
   const max = Number(stats['max'] ?? 0);
   return {
     sizeBytes: Number(stats['maxSize']),

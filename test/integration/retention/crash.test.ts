@@ -2,7 +2,10 @@ import type { Connection } from 'mongoose';
 import { expect, it } from 'vitest';
 
 import type { OutboxEvents } from '../../../src/events.js';
-import { readOn, setCheckpoint } from '../../support/checkpoints.js';
+import { appendToLog } from '../../../src/store/append-to-log.js';
+import { primaryTerm } from '../../../src/store/primary-term.js';
+import { Store } from '../../../src/store/store.js';
+import { isThere, readOn, setCheckpoint } from '../../support/checkpoints.js';
 import { createOutbox, waitFor } from '../../support/create-outbox.js';
 import { order, orders, range } from '../../support/orders.js';
 import { ownServer } from '../../support/own-server.js';
@@ -111,4 +114,20 @@ it('a server that was started again while nothing was put is noticed before the 
   await outbox.put(order(2), null);
   await waitFor(() => names.includes('insert'), 20_000);
   expect(names.slice(0, names.indexOf('insert'))).toContain('collStats');
+});
+
+it('an append that waits for a primary is not sent to the next process', async () => {
+  const { outbox, connection } = await createOutbox({ uri: server.uri, connect: { serverSelectionTimeoutMS: 30_000 } });
+  await outbox.init();
+  const store = new Store(connection, 'Outbox');
+  const session = store.session();
+  const { over } = primaryTerm(store);
+  await server.set.nodes[0]!.kill9();
+  const append = appendToLog(store, session, [{ _id: 1, token: 1 }], 30_000, over).catch((error: unknown) => error);
+  await server.set.nodes[0]!.restart();
+  await server.set.primary();
+  expect(await append).toBeInstanceOf(Error);
+  expect(over.aborted).toBe(true);
+  expect(await isThere(connection, 1)).toBe(false);
+  await session.endSession();
 });

@@ -1,8 +1,10 @@
+import type { ConnectOptions } from 'mongoose';
 import { describe, expect, it } from 'vitest';
 
 import type { OutboxEvents } from '../../../src/events.js';
 import type { ServiceOutboxOptions } from '../../../src/index.js';
 import { isThere, readOn, removeCheckpoint, setCheckpoint, storedFloor } from '../../support/checkpoints.js';
+import { recordCommands } from '../../support/commands.js';
 import { createOutbox, waitFor } from '../../support/create-outbox.js';
 import { order, orders, putInTransaction } from '../../support/orders.js';
 
@@ -10,8 +12,8 @@ const MiB = 1024 * 1024;
 const note = 'x'.repeat(1_000);
 
 /** An outbox that is held by the consumer `forgotten`, which stands at `position`. */
-async function heldLog(options: ServiceOutboxOptions = {}, position = 0) {
-  const created = await createOutbox({ options: { sizeBytes: MiB, ...options } });
+async function heldLog(options: ServiceOutboxOptions = {}, position = 0, connect: ConnectOptions = {}) {
+  const created = await createOutbox({ options: { sizeBytes: MiB, ...options }, connect });
   const { outbox, connection } = created;
   const full: OutboxEvents['log:full'][] = [];
   outbox.on('log:full', (event) => full.push(event));
@@ -160,6 +162,22 @@ describe('a log that is full', () => {
     await removeCheckpoint(connection, 'forgotten');
     await waitFor(async () => (await next.outbox.status()).pending.count === 0);
     await waitFor(async () => (await next.outbox.status()).log.heldBy === null);
+  });
+
+  it('is left alone by a sequencer that has lost its lease meanwhile', async () => {
+    const { outbox, connection } = await heldLog({ leaseMs: 600, pollMinMs: 1 }, 0, { monitorCommands: true });
+    const lost = new Promise((resolve) => outbox.on('sequencer:lost', resolve));
+    await connection
+      .collection('Outbox.state')
+      .updateOne(
+        { _id: 'sequencer' as never },
+        { $set: { owner: 'another', expiresAt: new Date(Date.now() + 60_000) }, $inc: { epoch: 1 } },
+      );
+    await lost;
+    const sent = recordCommands(connection);
+    for (let round = 0; round < 200; round += 1) await connection.db!.command({ ping: 1 });
+    // What was under way when it was lost, at most.
+    expect(sent.filter(({ name }) => name === 'collStats').length).toBeLessThanOrEqual(1);
   });
 });
 
