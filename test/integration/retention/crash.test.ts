@@ -116,18 +116,18 @@ it('a server that was started again while nothing was put is noticed before the 
   expect(names.slice(0, names.indexOf('insert'))).toContain('collStats');
 });
 
-it('an append that waits for a primary is not sent to the next process', async () => {
+it('an append that was planned for one process is not sent to the next', async () => {
   const { outbox, connection } = await createOutbox({ uri: server.uri, connect: { serverSelectionTimeoutMS: 30_000 } });
   await outbox.init();
   const store = new Store(connection, 'Outbox');
   const session = store.session();
   const { over } = primaryTerm(store);
   await server.set.nodes[0]!.kill9();
+  await waitFor(() => over.aborted);
   const append = appendToLog(store, session, [{ _id: 1, token: 1 }], 30_000, over).catch((error: unknown) => error);
   await server.set.nodes[0]!.restart();
   await server.set.primary();
   expect(await append).toBeInstanceOf(Error);
-  expect(over.aborted).toBe(true);
   expect(await isThere(connection, 1)).toBe(false);
   await session.endSession();
 });
