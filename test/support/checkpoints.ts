@@ -1,4 +1,4 @@
-import { Long, type Document } from 'mongodb';
+import type { Document } from 'mongodb';
 import type { Connection } from 'mongoose';
 import { expect } from 'vitest';
 
@@ -12,7 +12,7 @@ const log = (connection: Connection) => connection.getClient().db(connection.nam
 /** The checkpoint document that a durable consumer would have after it has passed `position`, which is in the log. */
 async function checkpointAt(connection: Connection, consumer: string, position: number): Promise<Document> {
   const entry = await log(connection).findOne({ _id: position as never }, { readConcern: { level: 'majority' } });
-  const bytes = Long.fromBigInt(BigInt(String(entry?.['bytes'] ?? 0)));
+  const bytes = BigInt(String(entry?.['bytes'] ?? 0));
   return { consumer, position, bytes, epoch: 1, fence: 0 };
 }
 

@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest';
 
 import type { OutboxEvents } from '../../../src/events.js';
 import type { ServiceOutboxOptions } from '../../../src/index.js';
-import { isThere, readOn, removeCheckpoint, setCheckpoint, storedFloor } from '../../support/checkpoints.js';
+import { isThere, readOn, register, removeCheckpoint, setCheckpoint, storedFloor } from '../../support/checkpoints.js';
 import { recordCommands } from '../../support/commands.js';
-import { createOutbox, waitFor } from '../../support/create-outbox.js';
+import { createConnection, createOutbox, waitFor } from '../../support/create-outbox.js';
 import { order, orders, putInTransaction } from '../../support/orders.js';
+import { otherMongoose } from '../../support/payloads.js';
 
 const MiB = 1024 * 1024;
 const note = 'x'.repeat(1_000);
@@ -209,4 +210,24 @@ it('without consumers the floor rises with the log, seldom, and nothing is held'
   // About six times the log, in batches of up to a quarter of it and strides of at least a sixteenth.
   expect(floor!['raised']).toBeGreaterThan(3);
   expect(floor!['raised']).toBeLessThan(7 * 16);
+});
+
+it('all this works with mongoose 8, and where the connection has a time limit for its commands', async () => {
+  const connection = await createConnection({ base: await otherMongoose(), connect: { timeoutMS: 5_000 } as object });
+  const { outbox } = await createOutbox({ connection, options: { sizeBytes: MiB } });
+  const errors: unknown[] = [];
+  outbox.on('error', ({ error }) => errors.push(error));
+  await outbox.init();
+  await setCheckpoint(connection, 'slow', 0);
+  await outbox.put(orders(1, 1_500, note), null);
+  await outbox.start();
+  await waitFor(async () => (await outbox.status()).log.heldBy === 'slow');
+  const { last } = (await outbox.status()).log;
+  await setCheckpoint(connection, 'slow', last);
+  await waitFor(async () => (await outbox.status()).log.last > last);
+  await readOn(connection, last, 100);
+  await removeCheckpoint(connection, 'slow');
+  await waitFor(async () => (await outbox.status()).pending.count === 0);
+  expect(await register(connection, 'new')).toBe((await storedFloor(connection))!['position']);
+  expect(errors).toEqual([]);
 });
