@@ -46,7 +46,10 @@ import { Tails } from './tail/tails.js';
 export interface OutboxStatus {
   /** Committed messages that are not in the log yet, and the age in milliseconds of the oldest. */
   pending: { count: number; oldestMs: number | null };
-  /** The log: its first and last position, messages and bytes between them, its cap, and who keeps it from overwriting. */
+  /**
+   * The log: its first and last position, messages and bytes between them, its cap, and the consumer that keeps pending
+   * messages out of it by not passing what would have to be overwritten for them; null while it flows.
+   */
   log: {
     first: number;
     last: number;
@@ -335,7 +338,7 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
       readSequencerStatus(this.#store, sequencerLease),
       this.#consumers.list(),
     ]);
-    return { pending, log: { ...log, heldBy: null }, sequencer, consumers };
+    return { pending, log, sequencer, consumers };
   }
 
   /** Calls `listener` at each such event. */
