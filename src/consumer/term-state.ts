@@ -43,6 +43,8 @@ export interface TermSetup {
   readonly abort: AbortSignal;
   /** Where it ends when nothing is left to do: whether it waits for the end of an outage. */
   readonly drain?: { readonly patient: boolean };
+  /** How long, in milliseconds, handlers have to react to their aborted signal. @defaultValue `1000` */
+  readonly abortGraceMs?: number;
 }
 
 /** A run of one message, or of a batch. */
