@@ -43,6 +43,10 @@ export class TermSessions {
 /** Ends the transactions that an earlier owner left open; the user of a connection may always end his own sessions. */
 export async function endLeftSessions(store: Store, lease: Document): Promise<void> {
   const { ids } = (lease['sessions'] ?? {}) as { ids?: unknown[] };
-  if (ids === undefined || ids.length === 0) return;
-  await store.command({ killSessions: ids.map((id) => ({ id })) });
+  await endSessions(store, ids ?? []);
+}
+
+/** Ends what is under way in these sessions. */
+export async function endSessions(store: Store, ids: readonly unknown[]): Promise<void> {
+  if (ids.length > 0) await store.command({ killSessions: ids.map((id) => ({ id })) });
 }
