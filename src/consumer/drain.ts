@@ -91,7 +91,7 @@ export class Drain {
           return { lease, claim, document: answer.lease };
         }
         const { owner: other, paused } = answer.lease;
-        const heldBy = paused ? 'a pause' : typeof other === 'string' ? other : 'a request';
+        const heldBy = (paused ?? null) !== null ? 'a pause' : typeof other === 'string' ? other : 'a request';
         if (this.options.ifHeld === 'return' || stop.aborted) return { heldBy };
         await standby.wait(claim.id, answer.seenAt, answer.expiresInMs, stop);
       }
