@@ -44,6 +44,7 @@ export class FailureLoader {
   #highest = 0;
   #busy = false;
   #reload = false;
+  #begun = false;
 
   constructor(
     private readonly store: Store,
@@ -73,9 +74,9 @@ export class FailureLoader {
     return this.#nextDue;
   }
 
-  /** Positions of messages without a key that are loaded. */
-  get loadedAlone(): ReadonlySet<number> {
-    return this.#loaded;
+  /** Whether failures were recorded as begun. */
+  get hasBegun(): boolean {
+    return this.#begun;
   }
 
   get isBusy(): boolean {
@@ -96,11 +97,6 @@ export class FailureLoader {
   released(task: Task): void {
     if (task.lane === undefined) this.#loaded.delete(task.position);
     else if (!this.window.hasRecords(task.lane)) this.#lanes.add(task.lane);
-  }
-
-  /** The lane has failures from now on, or no more loaded ones. */
-  blocked(lane: string): void {
-    this.window.block(lane);
   }
 
   /**
@@ -189,6 +185,7 @@ export class FailureLoader {
     }
     const tasks = known.map((record) => recordTask(record, this.options.order));
     if (this.options.isSolo()) return this.window.addRecords(tasks);
+    this.#begun ||= tasks.length > 0;
     // They are run once it is recorded that they were begun.
     tasks.forEach((task, index) =>
       this.writer.push({

@@ -116,13 +116,14 @@ export class Outage<I> {
    * What to probe now, where nothing is under way.
    * @param next the lowest message that may be run
    * @param beside the lowest that may be run and is of another lane than the given one
-   * @returns the probe, with `again` where it is held since it was refused; or what is given back since there is no other to compare with
+   * @returns the probe, with `again` where it is held since it was refused; or what is given back since there is no other to
+   * compare with; `later` where the other can't be run yet
    */
   probe(
     now: number,
     next: () => I | undefined,
-    beside: (accused: I) => I | undefined,
-  ): { item: I; again: boolean } | { givenBack: I[] } {
+    beside: (accused: I) => I | 'later' | undefined,
+  ): { item: I; again: boolean } | { givenBack: I[] } | 'later' {
     const down = this.#down;
     if (down === undefined || now < down.probeAt) return { givenBack: [] };
     if (down.stage === 'first' || down.accused === undefined) {
@@ -131,6 +132,7 @@ export class Outage<I> {
     }
     if (down.stage === 'again') return { item: down.accused.item, again: true };
     const other = beside(down.accused.item);
+    if (other === 'later') return 'later';
     if (other !== undefined) return { item: other, again: false };
     return { givenBack: this.#nextRound(now) };
   }

@@ -13,7 +13,8 @@ import type { StoredEntry } from '../store/read-log-page.js';
 import type { Document } from '../store/store.js';
 import type { ResolvedConsumerOptions } from './consumer-options.js';
 import { register, type Registrar } from './register.js';
-import { Term, type TermHost } from './term.js';
+import type { TermHost } from './term-state.js';
+import { Term } from './term.js';
 import type { Work } from './work.js';
 
 /** What a consumer needs of the outbox. */

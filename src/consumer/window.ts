@@ -201,6 +201,15 @@ export class Window<I extends Item> {
     if (whole) this.#offerNext(lane, true);
   }
 
+  /** What was taken with `whole` is all: the next of its lanes wait until it is done. */
+  closeBatch(taken: readonly I[]): void {
+    for (const { lane: key } of taken) {
+      const lane = key === undefined ? undefined : this.#lane(key);
+      const next = lane === undefined ? undefined : activeOf(lane)[lane.taken];
+      if (next?.state === 'waiting') this.#withdraw(next);
+    }
+  }
+
   /** It is run again later, first in its lane. */
   giveBack(item: I): void {
     item.state = 'waiting';
@@ -208,6 +217,10 @@ export class Window<I extends Item> {
     if (item.lane === undefined) return this.#offer(item);
     const lane = this.#lane(item.lane);
     lane.taken -= 1;
+    if (lane.blocked && item.source === 'log') {
+      this.#queueable.push(item);
+      this.#queueable.sort((a, b) => a.position - b.position);
+    }
     // Those behind it may have been offered to be taken together with it.
     for (const other of activeOf(lane)) if (other.state === 'waiting') this.#withdraw(other);
     this.#offerNext(lane);
@@ -232,6 +245,8 @@ export class Window<I extends Item> {
   passing(item: I): void {
     if (item.state === 'waiting') this.#withdraw(item);
     item.state = 'passing';
+    if (item.lane !== undefined && item.taken)
+      for (const other of activeOf(this.#lane(item.lane))) if (other.state === 'waiting') this.#withdraw(other);
     this.#drop(item);
   }
 
