@@ -80,7 +80,7 @@ describe('an unblocked lane', () => {
     expect(runAll(window)).toEqual([3]);
   });
 
-  it.fails('waits as well where it was taken to be published in one batch, which was complete before it', () => {
+  it('waits as well where it was taken to be published in one batch, which was complete before it', () => {
     const { window, items } = windowOf('a', 'a', 'b');
     window.take(at(items, 1), true);
     window.passing(at(items, 1));
@@ -124,7 +124,7 @@ describe('a blocked lane', () => {
     expect(window.takeQueueable()).toEqual([at(items, 2)]);
   });
 
-  it.fails('queues a message of the log that is given back before those behind it', () => {
+  it('queues a message of the log that is given back before those behind it', () => {
     const { window, items } = windowOf('a', 'a');
     window.take(at(items, 1));
     window.block('a');
@@ -470,7 +470,7 @@ function isPassed(item: Item | undefined): boolean {
 }
 
 describe('any sequence of calls', () => {
-  it.fails('keeps the order, passes nothing over, and can always be finished', () => {
+  it('keeps the order, passes nothing over, and can always be finished', () => {
     fc.assert(
       fc.property(fc.array(call, { maxLength: 60, size: 'max' }), (calls) => {
         const model = new Model();
