@@ -88,8 +88,7 @@ describe('what is told of a consumer', () => {
     ['the log was read before the checkpoint', {}, 35, { lag: 0, lagMs: 0 }],
     ['what waits came after the clock was read', { oldestWaiting: secondsAgo(-1) }, 41, { lag: 1, lagMs: 0 }],
     ['the oldest that waits was not found', { oldestWaiting: undefined }, 41, { lag: 1, lagMs: 0 }],
-    ['nothing was ever told', { report: undefined }, 41, { state: 'running', lastError: null, inFlight: [] }],
-    ['the report is null', { report: null }, 41, { state: 'running', lastError: null, inFlight: [] }],
+    ['nothing was ever told', { report: null }, 41, { state: 'running', lastError: null, inFlight: [] }],
     ['the checkpoint is newer than the renewal', { checkpointAt: now }, 41, { updatedAt: now }],
     ['nobody ever renewed', { renewedAt: undefined }, 41, { updatedAt: secondsAgo(3) }],
   ])('where %s', (_what, change, newest, expected) => {

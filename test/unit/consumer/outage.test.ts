@@ -140,6 +140,14 @@ describe('while the destination is down', () => {
     expect(outage.isDown).toBe(true);
   });
 
+  it('where another may not be run yet, it waits for that', () => {
+    const outage = down();
+    outage.probed('a', 'refused', error, 1_000);
+    expect(probeOf(outage, 1_000, undefined, 'later')).toBe('later');
+    expect(outage.refusedRounds).toBe(0);
+    expect(probeOf(outage, 1_000, undefined, 'b')).toEqual({ item: 'b', again: false });
+  });
+
   it('the first, refused again after another was accepted, failed by itself', () => {
     const outage = down();
     outage.probed('a', 'refused', error, 1_000);
@@ -256,6 +264,7 @@ class Caller {
       () => first,
       (accused) => (first === accused ? second : first),
     );
+    if (probe === 'later') return;
     if ('givenBack' in probe) return this.apply({ convicted: [], givenBack: probe.givenBack });
     if (probe.again) this.held.delete(probe.item);
     this.#run(probe.item, true);
