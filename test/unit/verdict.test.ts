@@ -27,7 +27,7 @@ describe.each(names)('%s', (name) => {
     const other = await import('../../src/verdict.js');
     expect(other[name]).not.toBe(verdicts[name]);
     for (const each of names) {
-      expect(make[name](other as typeof verdicts) instanceof verdicts[each], each).toBe(each === name);
+      expect(make[name](other) instanceof verdicts[each], each).toBe(each === name);
       expect(make[name]() instanceof other[each], each).toBe(each === name);
     }
     expect(make[name]()).not.toBeInstanceOf(errors.OutboxError);

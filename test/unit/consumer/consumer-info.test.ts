@@ -92,6 +92,6 @@ describe('what is told of a consumer', () => {
     ['the checkpoint is newer than the renewal', { checkpointAt: now }, 41, { updatedAt: now }],
     ['nobody ever renewed', { renewedAt: undefined }, 41, { updatedAt: secondsAgo(3) }],
   ])('where %s', (_what, change, newest, expected) => {
-    expect(toConsumerInfo({ ...stored, ...change } as StoredConsumer, newest, now, false)).toMatchObject(expected);
+    expect(toConsumerInfo({ ...stored, ...change }, newest, now, false)).toMatchObject(expected);
   });
 });
