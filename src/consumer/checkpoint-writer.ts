@@ -1,7 +1,7 @@
 import { commitProgress } from '../store/commit-progress.js';
 import type { Checkpoint, Fence, Progress } from '../store/consumer-checkpoint.js';
 import type { FailureWrite } from '../store/failure-records.js';
-import type { Mark } from '../store/floor.js';
+import type { LogMark } from '../store/log-marks.js';
 import type { Store } from '../store/store.js';
 import type { ResolvedConsumerOptions } from './consumer-options.js';
 import type { Solo } from './solo.js';
@@ -19,7 +19,7 @@ export interface FailureChange {
  * while a write was under way goes into the next one together.
  */
 export class CheckpointWriter {
-  #stored: Mark & { begun: number };
+  #stored: LogMark & { begun: number };
   #busy = false;
   #changes: FailureChange[] = [];
   /** Handled above the checkpoint by an earlier owner. */
@@ -42,7 +42,7 @@ export class CheckpointWriter {
   }
 
   /** What is stored. */
-  get stored(): Readonly<Mark & { begun: number }> {
+  get stored(): Readonly<LogMark & { begun: number }> {
     return this.#stored;
   }
 
@@ -143,7 +143,7 @@ export class CheckpointWriter {
     this.#begunStored = this.window.begun.reached;
   }
 
-  #handled(mark: Mark, own: readonly number[]): number[] {
+  #handled(mark: LogMark, own: readonly number[]): number[] {
     this.#inherited = this.#inherited.filter((position) => position > mark.position);
     return [...this.#inherited, ...own];
   }

@@ -101,7 +101,8 @@ export class FailureLoader {
 
   /**
    * Looks up what is due. Only while the writer has nothing to write: a key is free when no failure of it is left, and
-   * none may be on its way.
+   * none may be on its way. An answer that was overtaken by the end of a run is dropped: it shows failures that are
+   * handled. Nothing is written meanwhile.
    */
   async look(): Promise<void> {
     this.#busy = true;
@@ -112,7 +113,7 @@ export class FailureLoader {
       }
       if (this.#nextDue !== undefined && this.#nextDue <= this.options.serverNow()) await this.#readDue();
       const lane = [...this.#lanes].find((key) => this.window.isQuiet(key));
-      if (lane !== undefined) await this.#readLane(lane);
+      if (lane !== undefined && !this.writer.hasChanges) await this.#readLane(lane);
     } finally {
       this.#busy = false;
     }
@@ -121,7 +122,10 @@ export class FailureLoader {
   async #readBlocked(): Promise<void> {
     const { consumer, order, deadBlocks } = this.options;
     const before = new Set(this.window.blockedLanes());
-    for (const { key, scheduled } of await readBlockedKeys(this.store, consumer, deadBlocks)) {
+    const next = await readNextDue(this.store, consumer);
+    const keys = await readBlockedKeys(this.store, consumer, deadBlocks);
+    if (this.writer.hasChanges) return this.reload();
+    for (const { key, scheduled } of keys) {
       const lane = order === 'strict' ? strictLane : key;
       if (lane === undefined) continue;
       before.delete(lane);
@@ -130,7 +134,6 @@ export class FailureLoader {
     }
     // Somebody discarded the last failure of these.
     for (const lane of before) this.#lanes.add(lane);
-    const next = await readNextDue(this.store, consumer);
     this.#nextDue = next?.getTime();
   }
 
@@ -139,6 +142,7 @@ export class FailureLoader {
     const now = serverNow();
     const due = await readDue(this.store, consumer, new Date(now), chunk, [...this.#loaded]);
     const next = await readNextDue(this.store, consumer, new Date(now));
+    if (this.writer.hasChanges) return;
     this.#nextDue = due.length === chunk ? now + moreDueMs : next?.getTime();
     const single: FailureRecord[] = [];
     for (const record of due) {
@@ -159,6 +163,7 @@ export class FailureLoader {
     const { consumer, order, deadBlocks, serverNow } = this.options;
     const key = order === 'strict' ? undefined : lane;
     const records = await readFirstOfLane(this.store, consumer, key, deadBlocks, chunk);
+    if (this.writer.hasChanges) return;
     this.#lanes.delete(lane);
     if (records.length === 0) return this.window.unblock(lane);
     const runnable: FailureRecord[] = [];

@@ -40,7 +40,7 @@ export class HandlerRunner implements Runner {
     if (probe) this.#probes.add(task);
     else this.#probes.delete(task);
     this.state.running.set(task, lazy);
-    void this.#run(task, context, lazy);
+    this.#run(task, context, lazy).catch((error: unknown) => this.state.failed(error));
   }
 
   timeOut(now: number): number | undefined {

@@ -45,7 +45,7 @@ export class Intake {
     if (this.#reading || this.#exhausted || full || this.#unknownType !== undefined) return;
     this.#reading = true;
     this.#addPage()
-      .catch((error: unknown) => (this.state.fatal ??= { error }))
+      .catch((error: unknown) => this.state.failed(error))
       .finally(() => {
         this.#reading = false;
         this.state.wakeUp();

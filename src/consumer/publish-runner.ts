@@ -26,7 +26,7 @@ export class PublishRunner implements Runner {
   start(tasks: readonly Task[], probe: boolean): void {
     const lazy = lazySignal();
     for (const task of tasks) this.state.running.set(task, lazy);
-    void this.#run(tasks, probe, lazy);
+    this.#run(tasks, probe, lazy).catch((error: unknown) => this.state.failed(error));
   }
 
   timeOut(): undefined {

@@ -32,12 +32,9 @@ export class Solo {
     this.#records = new Set(positions);
   }
 
-  /** Asks for the mark of a task. @returns the task that is marked and may be run */
+  /** Asks for the mark of what is to be run next. @returns the task, once it is marked */
   ask(task: Task): Task | undefined {
-    const marked = this.#next;
-    if (marked?.state === 'waiting' && this.mark?.position === marked.position) {
-      return this.isUnwritten ? undefined : marked;
-    }
+    if (this.#next === task && this.mark?.position === task.position) return this.isUnwritten ? undefined : task;
     this.#next = task;
     this.mark = { position: task.position, source: task.source };
     this.isUnwritten = true;

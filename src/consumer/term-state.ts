@@ -15,6 +15,9 @@ import type { Task } from './task.js';
 import { Window } from './window.js';
 import type { Work } from './work.js';
 
+/** Longest time of one of Node's timers, in milliseconds: a longer one would end at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 /** What running messages needs of the outbox. */
 export interface TermHost {
   readonly store: Store;
@@ -103,6 +106,12 @@ export class TermState {
     this.host.emit('error', { part: 'consumer', consumer: this.setup.consumer, error });
   }
 
+  /** Something that nobody reckoned with makes going on impossible. */
+  failed(error: unknown): void {
+    this.fatal ??= { error };
+    this.wakeUp();
+  }
+
   /** Something happened that the loop has to look at. */
   wakeUp(): void {
     this.#woken = true;
@@ -118,7 +127,7 @@ export class TermState {
   async sleep(mostMs: number): Promise<void> {
     if (this.#woken) return;
     await new Promise<void>((resolve) => {
-      const timer = mostMs === Infinity ? undefined : setTimeout(resolve, mostMs);
+      const timer = mostMs === Infinity ? undefined : setTimeout(resolve, Math.min(mostMs, longestTimerMs));
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

@@ -1,4 +1,4 @@
-import type { Mark } from '../store/floor.js';
+import type { LogMark } from '../store/log-marks.js';
 
 /** A message on its way through a consumer. */
 export interface Item {
@@ -23,7 +23,7 @@ export interface Item {
   taken: boolean;
 }
 
-interface Slot<I> extends Mark {
+interface Slot<I> extends LogMark {
   /** Undefined where the position is passed over. */
   item: I | undefined;
 }
@@ -51,13 +51,13 @@ export class Window<I extends Item> {
   /** What may be run, lowest position first. */
   readonly #ready: I[] = [];
   #queueable: I[] = [];
-  #reached: Mark;
+  #reached: LogMark;
   #last: number;
   #begun = 0;
   #begunReached = 0;
   readonly #buffered = { count: 0, bytes: 0 };
 
-  constructor(start: Mark) {
+  constructor(start: LogMark) {
     this.#reached = start;
     this.#last = start.position;
   }
@@ -78,7 +78,7 @@ export class Window<I extends Item> {
   }
 
   /** Passes a position over: filtered out, handled before, or in failures. */
-  skip({ position, bytes }: Mark): void {
+  skip({ position, bytes }: LogMark): void {
     this.#last = position;
     this.#slots.push({ position, bytes, item: undefined });
   }
@@ -251,7 +251,7 @@ export class Window<I extends Item> {
   }
 
   /** The place up to which everything is done or passing. */
-  reached(): Mark {
+  reached(): LogMark {
     let taken = 0;
     for (const slot of this.#slots) {
       const state = slot.item?.state ?? 'done';
@@ -270,7 +270,7 @@ export class Window<I extends Item> {
   }
 
   /** The place that would be reached, and what would be handled above it, were `item` done as well. */
-  reachedWith(item: I): Mark & { handled: number[] } {
+  reachedWith(item: I): LogMark & { handled: number[] } {
     let mark = this.#reached;
     let contiguous = true;
     const handled: number[] = [];
