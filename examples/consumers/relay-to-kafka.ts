@@ -56,11 +56,11 @@ await outbox.put(messages, null);
 
 // A program that is to relay for good would just await relay.closed, and close at SIGTERM.
 const relay = outbox.relay('kafka', publisher);
-const { log } = await outbox.status();
-const reached = Math.max(log.last, messages.length);
-await new Promise<void>((resolve) => {
-  outbox.on('consumer:progress', ({ position }) => position >= reached && resolve());
-});
+for (;;) {
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const { pending, consumers } = await outbox.status();
+  if (pending.count === 0 && consumers.find(({ name }) => name === 'kafka')?.lag === 0) break;
+}
 await relay.close();
 
 const [kafkaRelay] = await outbox.consumers.list();

@@ -77,6 +77,10 @@ describe('a handler', () => {
     const created: Handler<Created> = ({ data }) => void expectTypeOf(data).toEqualTypeOf<{ nr: number }>();
     outbox.consume('c', handle);
     outbox.consume('c', created, { types: ['order_created'] });
+    // @ts-expect-error it handles one type, and all would come
+    outbox.consume('c', created);
+    // @ts-expect-error it handles one type, and all would come
+    void outbox.drain('c', created);
     // @ts-expect-error it handles another type
     outbox.consume('c', created, { types: ['order_shipped'] });
   });
