@@ -58,16 +58,16 @@ describe('an error is kept with', () => {
     expect(toErrorInfo(text).message).toContain(expected);
   });
 
-  it.fails('no part of a password that has an @ in it', () => {
+  it('no part of a password that has an @ in it', () => {
     expect(toErrorInfo(new Error('mongodb://user:p@secret@host/db')).message).toBe('mongodb://***@host/db');
   });
 
-  it.fails('something, also where the thrown object does not let itself be looked at', () => {
+  it('something, also where the thrown object does not let itself be looked at', () => {
     const hostile = {
       get message() {
         throw new Error('no');
       },
     };
-    expect(toErrorInfo(hostile).name).toBe('Object');
+    expect(toErrorInfo(hostile)).toEqual({ name: 'Error', message: 'something was thrown that can not be read' });
   });
 });

@@ -78,7 +78,7 @@ describe('a filter of failures', () => {
     for (const mayBeEmpty of [true, false]) expect(() => check(filter, mayBeEmpty)).toThrow(refusal(named));
   });
 
-  it.fails.each([[{ all: 'yes' }], [{ all: 1 }]])('says all with nothing but true: %o', (filter) => {
+  it.each([[{ all: 'yes' }], [{ all: 1 }]])('says all with nothing but true: %o', (filter) => {
     expect(() => check(filter)).toThrow(refusal('all'));
   });
 });

@@ -44,7 +44,7 @@ describe('handlers', () => {
     expect(() => handlerWork(given, declared)).toThrow(refusal(code, named));
   });
 
-  it.fails('may be the methods of a class', () => {
+  it('may be the methods of a class', () => {
     class Handlers {
       created() {}
     }
