@@ -101,7 +101,14 @@ export class HandlerRunner implements Runner {
     const handle = (session: ClientSession) =>
       Promise.race([Promise.resolve(this.handle(message, { ...context, session })), aborted]);
     try {
-      const outcome = await handleInTransaction(state.host.store, state.fence, handle, progress, record);
+      const outcome = await handleInTransaction(
+        state.host.store,
+        state.fence,
+        handle,
+        progress,
+        record,
+        state.sessions,
+      );
       if (outcome === 'lost') state.lost = true;
       return outcome === 'done' ? progress : undefined;
     } catch (error) {

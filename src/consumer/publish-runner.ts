@@ -99,6 +99,9 @@ export class PublishRunner implements Runner {
       for (const task of tasks) window.giveBack(task);
       return;
     }
+    // One that has failed by itself before, and nothing to compare it with.
+    if (first.source === 'failures' && !(error instanceof Unavailable) && window.nextBeside(first) === undefined)
+      return this.settlement.convict(first, error);
     first.state = 'held';
     this.settlement.apply(outage.accuse(first, error, performance.now()), error);
   }

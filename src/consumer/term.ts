@@ -115,7 +115,11 @@ export class Term {
       for (;;) {
         state.looked();
         const end = this.#act();
-        if (end === 'lost') return end;
+        if (end === 'lost') {
+          // The next owner must wait for what is left of the lease anyway: the handlers may use that to stop.
+          if (lease.end === 'expired') await this.#abortRunning(state.host.options.leaseMs / 3);
+          return end;
+        }
         if (end !== undefined) return await this.#finish(end);
         await state.sleep(this.#nextTimeMs());
       }
@@ -172,8 +176,10 @@ export class Term {
 
   /** Looks up failures that are due, before anything else is to be written: else a busy key would keep them waiting. */
   #look(now: number): void {
-    const { writer, outage } = this.#state;
+    const { writer, outage, running, setup } = this.#state;
     if (this.#failures.isBusy || writer.busy || writer.hasChanges || outage.isDown) return;
+    // Its own transaction removes a failure that is looked up meanwhile.
+    if (setup.options.transactional && running.size > 0) return;
     if (now < this.#retryAt || this.#failures.dueInMs !== 0) return;
     this.#failures
       .look()
@@ -219,7 +225,7 @@ export class Term {
     const { setup, writer, solo, isSolo } = this.#state;
     const { options } = setup;
     if (task === undefined || this.#begun >= (options.maxMessages ?? Infinity)) return undefined;
-    if (options.transactional && (writer.busy || writer.hasChanges)) return undefined;
+    if (options.transactional && (writer.busy || writer.hasChanges || this.#failures.isBusy)) return undefined;
     if (!task.begun && writer.exposed >= options.batchSize) return undefined;
     if (task.source === 'log' && task.position > writer.stored.begun) return undefined;
     if (!isSolo) return task;
@@ -257,8 +263,8 @@ export class Term {
     const probe = outage.probe(
       now,
       () => this.#runnable(window.next()),
-      (accused) => {
-        const other = window.nextBeside(accused);
+      (accused, tried) => {
+        const other = window.nextBeside(accused, tried);
         return other === undefined ? undefined : (this.#runnable(other) ?? 'later');
       },
     );
@@ -330,7 +336,7 @@ export class Term {
   async #finish(end: Exclude<TermEnd, 'lost'>): Promise<TermEnd> {
     const { running, over, outage, window, writer, setup, host } = this.#state;
     const { lease, consumer } = setup;
-    if (running.size > 0) await this.#abortRunning();
+    await this.#abortRunning(setup.abortGraceMs ?? abortGraceMs);
     const leftRunning = running.size > 0;
     over.abort();
     running.clear();
@@ -356,10 +362,10 @@ export class Term {
   }
 
   /** Handlers get a moment to react to their signal. */
-  async #abortRunning(): Promise<void> {
+  async #abortRunning(graceMs: number): Promise<void> {
     const state = this.#state;
     for (const run of state.running.values()) run.abort();
-    const deadline = performance.now() + abortGraceMs;
+    const deadline = performance.now() + graceMs;
     while (state.running.size > 0 && performance.now() < deadline) {
       state.looked();
       await state.sleep(Math.max(0, deadline - performance.now()));

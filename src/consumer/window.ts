@@ -183,9 +183,11 @@ export class Window<I extends Item> {
     return this.#ready[0];
   }
 
-  /** The lowest message that may be run and is not of the lane of `other`. */
-  nextBeside(other: I): I | undefined {
-    return this.#ready.find((item) => item !== other && (item.lane === undefined || item.lane !== other.lane));
+  /** The lowest message that may be run, is not of the lane of `other` and not among `except`. */
+  nextBeside(other: I, except: ReadonlySet<I> = new Set()): I | undefined {
+    return this.#ready.find(
+      (item) => item !== other && (item.lane === undefined || item.lane !== other.lane) && !except.has(item),
+    );
   }
 
   /** Takes what `next` gave, or another that may be run. With `whole`, the lane's next may be taken as well. */

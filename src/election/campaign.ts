@@ -16,7 +16,7 @@ export interface Candidate {
    * Acts while the lease is held; the lease is given back when it returns.
    * @returns for how many milliseconds the lease is left to others before it is asked for again
    */
-  lead(lease: HeldLease): Promise<number | void>;
+  lead(lease: HeldLease, document: Document): Promise<number | void>;
   /** What each renewal leaves in the lease document. */
   report?(): Document;
   /** What giving the lease back leaves there. */
@@ -49,8 +49,8 @@ export async function campaign(
       try {
         const answer = await acquireLease(store, claim);
         failures = 0;
-        candidate.seen?.(answer.lease);
         if (!answer.held) {
+          candidate.seen?.(answer.lease);
           leaveStandby ??= standby.use();
           await standby.wait(claim.id, answer.seenAt, answer.expiresInMs, stop);
           continue;
@@ -63,7 +63,7 @@ export async function campaign(
           candidate.renewed?.(renewed);
           return renewedAt(renewed);
         });
-        await pause((await lead(store, candidate, lease)) ?? 0, stop);
+        await pause((await lead(store, candidate, lease, answer.lease)) ?? 0, stop);
       } catch (error) {
         if (stop.aborted) break;
         // Nothing comes of trying on where the connection is closed, and waiting would keep the process alive.
@@ -77,9 +77,10 @@ export async function campaign(
   }
 }
 
-async function lead(store: Store, candidate: Candidate, lease: HeldLease): Promise<number | void> {
+async function lead(store: Store, candidate: Candidate, lease: HeldLease, seen: Document): Promise<number | void> {
   try {
-    return await candidate.lead(lease);
+    candidate.seen?.(seen);
+    return await candidate.lead(lease, seen);
   } finally {
     lease.finish('closed');
     // Also when it expired: by then this process does nothing with it any more, and nobody else need wait.
