@@ -25,7 +25,7 @@ async function handler(remainingMs: number): Promise<DrainReport> {
       await new Promise((resolve) => setTimeout(resolve, 10));
       console.log('mailed order', data.ordernr);
     },
-    // Some time is left for the checkpoint, and for a handler that is still running at the deadline.
+    // Some time is left for what the function does after it.
     { deadlineMs: remainingMs - 2_000, maxMessages: 3 },
   );
 }

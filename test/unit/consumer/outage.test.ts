@@ -140,6 +140,26 @@ describe('while the destination is down', () => {
     expect(outage.isDown).toBe(true);
   });
 
+  it('where several are refused beside the lowest, each round tries another, and then all of them again', () => {
+    const outage = down();
+    const beside: string[] = [];
+    let now = 1_000;
+    for (let round = 0; round < 5; round += 1) {
+      outage.probed('a', 'refused', error, now);
+      const probe = outage.probe(
+        now,
+        () => undefined,
+        (_accused, tried) => ['b', 'c', 'd'].find((item) => !tried.has(item)),
+      );
+      if (probe === 'later' || !('item' in probe)) break;
+      beside.push(probe.item);
+      outage.probed(probe.item, 'refused', error, now);
+      now = outage.probeAt ?? now;
+    }
+    expect(beside).toEqual(['b', 'c', 'd', 'b', 'c']);
+    expect(outage.refusedRounds).toBe(5);
+  });
+
   it('where another may not be run yet, it waits for that', () => {
     const outage = down();
     outage.probed('a', 'refused', error, 1_000);

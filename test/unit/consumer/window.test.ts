@@ -172,6 +172,13 @@ describe('beside an accused message', () => {
     at(items, 1).state = 'held';
     expect(window.nextBeside(at(items, 1))?.position).toBe(expected);
   });
+
+  it('and those that were tried are left out', () => {
+    const { window, items } = windowOf('a', 'b', 'c', 'b');
+    window.take(at(items, 1), true);
+    expect(window.nextBeside(at(items, 1), new Set([at(items, 2)]))).toBe(at(items, 3));
+    expect(window.nextBeside(at(items, 1), new Set([at(items, 2), at(items, 3)]))).toBeUndefined();
+  });
 });
 
 describe('the reached place', () => {
