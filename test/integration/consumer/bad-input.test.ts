@@ -207,12 +207,6 @@ describe('a handler must be one:', () => {
     await expectNothing(made);
   });
 
-  it('an empty map says that it handles nothing', async () => {
-    const made = await watchedOutbox();
-    const error = thrownBy(() => made.outbox.consume('c', {} as never));
-    expectError(error, 'INVALID_OPTION', 'handler');
-  });
-
   it.each<[string, unknown]>([
     ['undefined', undefined],
     ['null', null],
