@@ -80,7 +80,7 @@ describe('kill -9 of consuming processes', () => {
       }
     })();
     const kills = 6;
-    let children = await Promise.all([spawn(), spawn()]);
+    let children: ChildOutbox[] = await Promise.all([spawn(), spawn()]);
     for (let kill = 0; kill < kills; kill += 1) {
       const next = kill < kills - 1 ? spawn() : undefined;
       const before = doneOf(runs).length;
