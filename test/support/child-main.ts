@@ -68,7 +68,7 @@ const orders: Record<ChildOrder['do'], (order: ChildOrder) => Promise<unknown>> 
 
 process.on('message', (order: ChildOrder) => {
   orders[order.do](order).then(
-    (result) => report({ done: order.id, result }),
+    (result) => report({ done: order.id, ...(order.do === 'drain' ? { result } : {}) }),
     (error: Error) => report({ failed: order.id, message: error.stack ?? error.message }),
   );
 });
