@@ -43,12 +43,13 @@ describe('what consumers.list and status tell of a consumer', () => {
     const one = await createConsuming({ options });
     const other = await createConsuming({ database: one.database, options });
     one.consume({ concurrency: 3, retry: quickRetry });
-    await one.put([keyed(1), keyed(2, 'a', 'fail:1 hold'), keyed(3, 'b', 'hold'), keyed(4, 'a'), keyed(5, 'b')]);
-    const info = await waitFor(async () => {
-      const { inFlight } = await other.info();
-      return inFlight.length === 2 && inFlight.some(({ attempt }) => attempt === 2) && other.info();
-    });
-    expect(info).toMatchObject({ position: 2, lag: 3, state: 'running', retrying: 2, dead: 0 });
+    await one.put([keyed(1), keyed(2, 'a', 'fail:1 hold'), keyed(3, 'b', 'hold'), keyed(4, 'a'), keyed(5, 'b'), keyed(6)]);
+    const told = async () => {
+      const now = await other.info();
+      return now.inFlight.length === 2 && now.inFlight.some(({ attempt }) => attempt === 2) ? now : undefined;
+    };
+    const info = await waitFor(told);
+    expect(info).toMatchObject({ position: 2, lag: 4, state: 'running', retrying: 2, dead: 0 });
     expect(info.inFlight.map(({ position, attempt }) => [position, attempt]).sort()).toEqual([
       [2, 2],
       [3, 1],
@@ -60,11 +61,11 @@ describe('what consumers.list and status tell of a consumer', () => {
     expect(info.lastError).toMatchObject({ name: 'Error', message: 'attempt 1 fails' });
     const later = await waitFor(async () => {
       const now = await other.info();
-      return (now.inFlight[0]?.sinceMs ?? 0) > (info.inFlight[0]?.sinceMs ?? 0) && now;
+      return (now.inFlight[0]?.sinceMs ?? 0) > (info.inFlight[0]?.sinceMs ?? 0) ? now : undefined;
     });
     expect(later.lagMs).toBeGreaterThan(info.lagMs);
     one.work.release();
-    await waitFor(async () => (await other.info()).position === 5);
+    await waitFor(async () => (await other.info()).position === 6);
     await waitFor(async () => (await other.info()).inFlight.length === 0);
     expect(await other.info()).toMatchObject({ lag: 0, lagMs: 0, retrying: 0, dead: 0 });
   });
@@ -76,7 +77,7 @@ describe('what consumers.list and status tell of a consumer', () => {
     await waitFor(async () => (await one.info()).dead === 2);
     const info = await waitFor(async () => {
       const now = await one.info();
-      return now.lastError !== null && now;
+      return now.lastError === null ? undefined : now;
     });
     expect(info).toMatchObject({
       position: 3,
@@ -111,7 +112,7 @@ describe('what consumers.list and status tell of a consumer', () => {
     await child.kill9();
     const info = await waitFor(async () => {
       const now = await one.info();
-      return now.state === 'stopped' && now;
+      return now.state === 'stopped' ? now : undefined;
     });
     expect(info).toMatchObject({ owner: null, inFlight: [], position: 1, lag: 2 });
     expect(info.lagMs).toBeGreaterThan(0);
@@ -132,7 +133,7 @@ describe('what consumers.list and status tell of a consumer', () => {
     await one.put([keyed(1), keyed(2)]);
     const info = await waitFor(async () => {
       const now = await one.info();
-      return now.state === 'backing-off' && now;
+      return now.state === 'backing-off' ? now : undefined;
     });
     expect(info).toMatchObject({ position: 0, lag: 2, retrying: 0, dead: 0 });
     expect(info.lastError).toMatchObject({ name: 'Unavailable', message: 'the broker is away' });
@@ -153,7 +154,7 @@ describe('what consumers.list and status tell of a consumer', () => {
     await one.put([keyed(3)]);
     const info = await waitFor(async () => {
       const now = await one.info();
-      return now.state === 'blocked' && now.owner === null && now;
+      return now.state === 'blocked' && now.owner === null ? now : undefined;
     });
     expect(info).toMatchObject({ position: 1, lag: 2, retrying: 0, dead: 0 });
     expect(info.lastError).toMatchObject({ name: 'OutboxError', code: 'UNKNOWN_TYPE' });

@@ -175,6 +175,63 @@ describe('a transactional consumer', () => {
     expect(await one.outbox.failures.list({ all: true })).toEqual([]);
   });
 
+  it.each([
+    { what: 'succeeds', fault: {} },
+    { what: 'fails, so that the transaction is run again,', fault: { errorCode: 251 } },
+  ])('counts exactly when its commit $what after the time of the handler', async ({ what, fault }) => {
+    const appName = `late ${what}`;
+    const { outbox, connection } = await createOutbox({ uri: server.uri, connect: { appName } });
+    const projection = connection.collection('projection');
+    await projection.insertOne({ _id: 'n' as never, count: 0 });
+    await outbox.put(keyed(1), null);
+    await failCommand(
+      server.client,
+      { failCommands: ['commitTransaction'], appName, blockConnection: true, blockTimeMS: 400, ...fault },
+      { times: 1 },
+    );
+    let runs = 0;
+    outbox.consume(
+      'c',
+      async (_message, { session }) => {
+        runs += 1;
+        await projection.updateOne({ _id: 'n' as never }, { $inc: { count: 1 } }, { session });
+      },
+      { transactional, handlerTimeoutMs: 200, retry: quickRetry },
+    );
+    await waitFor(async () => {
+      const [info] = await outbox.consumers.list();
+      return info?.position === 1 && info.retrying === 0;
+    });
+    expect(runs).toBeGreaterThanOrEqual(1);
+    expect(await projection.findOne()).toMatchObject({ count: 1 });
+  });
+
+  it('writes nothing outside its transaction when its signal aborts just as it begins to write', async () => {
+    const { outbox, connection } = await createOutbox();
+    const projection = connection.collection('projection');
+    await projection.insertOne({ _id: 'late' as never, count: 0 });
+    await outbox.put(keyed(1), null);
+    const late: Promise<unknown>[] = [];
+    outbox.consume(
+      'c',
+      async (_message, { signal, session, attempt }) => {
+        if (attempt > 1) return;
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        const write = projection.updateOne({ _id: 'late' as never }, { $inc: { count: 1 } }, { session });
+        late.push(write.catch(() => undefined));
+        await write;
+      },
+      { transactional, handlerTimeoutMs: 100, retry: quickRetry },
+    );
+    await waitFor(async () => {
+      const [info] = await outbox.consumers.list();
+      return info?.position === 1 && info.retrying === 0;
+    });
+    await Promise.all(late);
+    expect(late).toHaveLength(1);
+    expect(await projection.findOne()).toMatchObject({ count: 0 });
+  });
+
   it('runs one message at a time: more are refused', async () => {
     const one = await createConsuming();
     expect(() => one.consume({ transactional: true as never, concurrency: 2 })).toThrow(
