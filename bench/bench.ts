@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 
 import Table from 'cli-table3';
 
+import { backlog, longHistory, pendingToRelay } from './consumers.js';
 import { endToEnd } from './end-to-end.js';
 import { idleLatency } from './idle-latency.js';
 import { fillLog, readerMemory, tailStart } from './long-log.js';
@@ -75,6 +76,38 @@ try {
   await opened.outbox.close();
   await opened.connection.dropDatabase();
   await opened.close();
+
+  const rates = await backlog(uri, 100_000);
+  const relayed = rates.relay / rates.plain;
+  report(
+    'relay of 100,000 entries to a publisher that does nothing, against the plain driver reading them in pages',
+    `${relayed.toFixed(2)} (${Math.round(rates.relay)} and ${Math.round(rates.plain)} messages/s)`,
+    '0.6 or more',
+    relayed >= 0.6,
+  );
+  const consumed = rates.consume / rates.slots;
+  report(
+    'consume with concurrency 16 and a handler of 1 ms, against 16 loops that call it',
+    `${consumed.toFixed(2)} (${Math.round(rates.consume)} and ${Math.round(rates.slots)} messages/s)`,
+    '0.8 or more',
+    consumed >= 0.8,
+  );
+  report('consume in transactions', `${Math.round(rates.transactional)} messages/s`, 'none', true);
+  const pending = await pendingToRelay(uri, 100_000);
+  report(
+    '100,000 pending messages, through the sequencer to a relay that does nothing',
+    `${Math.round(pending)} messages/s`,
+    '12,000/s or more',
+    pending >= 12_000,
+  );
+  const history = await longHistory(uri, 1_000_000);
+  const flat = history.last / history.first;
+  report(
+    'relay after 1,000,000 messages, against the first of them',
+    `${flat.toFixed(2)} (${Math.round(history.last)} and ${Math.round(history.first)} messages/s)`,
+    '0.9 or more',
+    flat >= 0.9,
+  );
 } finally {
   await stop();
 }

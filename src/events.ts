@@ -6,6 +6,26 @@ export interface OutboxEvents {
   'sequencer:lost': { outbox: string; owner: string; epoch: number; reason: 'closed' | 'expired' | 'taken' };
   /** The sequencer appended the positions `first` to `last`, majority-committed. */
   'log:append': { outbox: string; first: number; last: number; epoch: number };
+  /**
+   * Not even one message fits into the log above what the consumer `heldBy` has passed, so messages wait in pending;
+   * `put` goes on as before. Told once, until the log has flowed again. `position` is the consumer's; `unpassed…` is what
+   * stands above it, `reported…` what the server counts in the log (too
+   * much after some crashes of the server), `sizeBytes` and `maxMessages` its caps. `pending` is how many messages are known to wait; there
+   * may be more. `text` says all that, and what to do.
+   */
+  'log:full': {
+    outbox: string;
+    heldBy: string;
+    position: number;
+    unpassedBytes: number;
+    unpassedMessages: number;
+    reportedBytes: number;
+    reportedMessages: number;
+    sizeBytes: number;
+    maxMessages: number | null;
+    pending: number;
+    text: string;
+  };
   /** The wake-up cursor on the log was lost and is opened again; readers go on by index meanwhile. */
   'tail:reopen': { outbox: string; reason: string; error?: unknown };
   /** This process owns the consumer from now on. */

@@ -79,7 +79,7 @@ export interface ConsumerOptions<T extends string = string> extends RelayOptions
 export interface DrainOptions<T extends string = string> extends ConsumerOptions<T> {
   /** Most messages to handle. @defaultValue no limit */
   maxMessages?: number;
-  /** Milliseconds from the call after which it returns. @defaultValue no limit */
+  /** Milliseconds from the call after which it returns. 1 to 2,147,483,647. @defaultValue no limit */
   deadlineMs?: number;
   /** Where another process holds the consumer: return at once with its name, or wait until `deadlineMs`. @defaultValue `"return"` */
   ifHeld?: 'return' | 'wait';

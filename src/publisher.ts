@@ -8,7 +8,7 @@ export interface Publisher<M extends OutboxMessage> {
    * A rejection says nothing of any single message: the destination is taken to be down, no attempt is spent, and the
    * batch is sent again in smaller parts until it is clear whether it is the destination or one message.
    */
-  publish(messages: readonly Delivered<M>[], context: PublishContext): Promise<void | PublishResult>;
+  publish: (messages: readonly Delivered<M>[], context: PublishContext) => Promise<void | PublishResult>;
 }
 
 /** What `publish` is told beside the messages. */

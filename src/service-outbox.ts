@@ -46,7 +46,10 @@ import { Tails } from './tail/tails.js';
 export interface OutboxStatus {
   /** Committed messages that are not in the log yet, and the age in milliseconds of the oldest. */
   pending: { count: number; oldestMs: number | null };
-  /** The log: its first and last position, messages and bytes between them, its cap, and who keeps it from overwriting. */
+  /**
+   * The log: its first and last position, messages and bytes between them, its cap, and the consumer that keeps pending
+   * messages out of it by not passing what would have to be overwritten for them; null while it flows.
+   */
   log: {
     first: number;
     last: number;
@@ -279,12 +282,12 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
    */
   consume<T extends Message['type'] = Message['type']>(
     name: string,
-    handle: TransactionalHandler<Of<Message, T>> | TransactionalHandlerMap<Of<Message, T>>,
+    handle: TransactionalHandler<Of<Message, NoInfer<T>>> | TransactionalHandlerMap<Of<Message, NoInfer<T>>>,
     options: ConsumerOptions<T> & { transactional: true },
   ): Consumer;
   consume<T extends Message['type'] = Message['type']>(
     name: string,
-    handle: Handler<Of<Message, T>> | HandlerMap<Of<Message, T>>,
+    handle: Handler<Of<Message, NoInfer<T>>> | HandlerMap<Of<Message, NoInfer<T>>>,
     options?: ConsumerOptions<T> & { transactional?: false },
   ): Consumer;
   consume(name: string, handle: unknown, options: ConsumerOptions = {}): Consumer {
@@ -298,7 +301,7 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
    */
   relay<T extends Message['type'] = Message['type']>(
     name: string,
-    publisher: Publisher<Of<Message, T>>,
+    publisher: Publisher<Of<Message, NoInfer<T>>>,
     options: RelayOptions<T> = {},
   ): Consumer {
     this.#lifecycle.checkOpen();
@@ -313,12 +316,12 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
    */
   drain<T extends Message['type'] = Message['type']>(
     name: string,
-    handle: TransactionalHandler<Of<Message, T>> | TransactionalHandlerMap<Of<Message, T>>,
+    handle: TransactionalHandler<Of<Message, NoInfer<T>>> | TransactionalHandlerMap<Of<Message, NoInfer<T>>>,
     options: DrainOptions<T> & { transactional: true },
   ): Promise<DrainReport>;
   drain<T extends Message['type'] = Message['type']>(
     name: string,
-    handle: Handler<Of<Message, T>> | HandlerMap<Of<Message, T>> | Publisher<Of<Message, T>>,
+    handle: Handler<Of<Message, NoInfer<T>>> | HandlerMap<Of<Message, NoInfer<T>>> | Publisher<Of<Message, NoInfer<T>>>,
     options?: DrainOptions<T> & { transactional?: false },
   ): Promise<DrainReport>;
   async drain(name: string, handle: unknown, options: DrainOptions = {}): Promise<DrainReport> {
@@ -335,7 +338,7 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
       readSequencerStatus(this.#store, sequencerLease),
       this.#consumers.list(),
     ]);
-    return { pending, log: { ...log, heldBy: null }, sequencer, consumers };
+    return { pending, log, sequencer, consumers };
   }
 
   /** Calls `listener` at each such event. */

@@ -9,8 +9,16 @@ const permanent = Symbol.for('service-outbox.PermanentError');
 const retryAfter = Symbol.for('service-outbox.RetryAfter');
 const unavailable = Symbol.for('service-outbox.Unavailable');
 
+/** Longest `RetryAfter`, in milliseconds. */
+const mostRetryAfterMs = 604_800_000;
+
 function branded(value: unknown, brand: symbol): boolean {
-  return typeof value === 'object' && value !== null && brand in value;
+  try {
+    return typeof value === 'object' && value !== null && brand in value;
+  } catch {
+    // Whatever was thrown, it is none of ours.
+    return false;
+  }
 }
 
 /** This message can never be handled: it becomes a dead letter at once, without further attempts. */
@@ -30,13 +38,15 @@ export class PermanentError extends Error {
 /** The attempt failed, and the next one is made after `delayMs` instead of the usual back-off. It counts as an attempt. */
 export class RetryAfter extends Error {
   override readonly name: string = 'RetryAfter';
-  /** Milliseconds until the next attempt; 0 or more. */
+  /** Milliseconds until the next attempt; 0 to 604,800,000 (a week). */
   readonly delayMs: number;
 
-  /** @throws RangeError when `delayMs` is no number of milliseconds, 0 or more */
+  /** @throws RangeError when `delayMs` is no number of milliseconds from 0 to 604,800,000 */
   constructor(delayMs: number, message = `retry after ${delayMs} ms`, options?: ErrorOptions) {
-    if (!(Number.isFinite(delayMs) && delayMs >= 0))
-      throw new RangeError(`RetryAfter takes the milliseconds to wait, 0 or more: got ${shown(delayMs)}`);
+    if (!(delayMs >= 0 && delayMs <= mostRetryAfterMs))
+      throw new RangeError(
+        `RetryAfter takes the milliseconds to wait, 0 to ${mostRetryAfterMs} (a week): got ${shown(delayMs)}`,
+      );
     super(message, options);
     this.delayMs = delayMs;
     Object.defineProperty(this, retryAfter, { value: true });

@@ -1,8 +1,10 @@
 import { commitProgress } from '../store/commit-progress.js';
 import type { Checkpoint, Fence, Progress } from '../store/consumer-checkpoint.js';
 import type { FailureWrite } from '../store/failure-records.js';
-import type { Mark } from '../store/floor.js';
+import type { LogMark } from '../store/log-marks.js';
 import type { Store } from '../store/store.js';
+import type { ResolvedConsumerOptions } from './consumer-options.js';
+import type { Solo } from './solo.js';
 import type { Task } from './task.js';
 import type { Window } from './window.js';
 
@@ -17,9 +19,7 @@ export interface FailureChange {
  * while a write was under way goes into the next one together.
  */
 export class CheckpointWriter {
-  /** Beside the position: the only message that is run, and counts an attempt should the process die. */
-  solo: Checkpoint['solo'] = null;
-  #stored: Mark & { begun: number };
+  #stored: LogMark & { begun: number };
   #busy = false;
   #changes: FailureChange[] = [];
   /** Handled above the checkpoint by an earlier owner. */
@@ -33,8 +33,8 @@ export class CheckpointWriter {
     private readonly store: Store,
     private readonly fence: Fence,
     private readonly window: Window<Task>,
-    private readonly batchSize: number,
-    private readonly transactional: boolean,
+    private readonly solo: Solo,
+    private readonly options: Pick<ResolvedConsumerOptions, 'batchSize' | 'transactional'>,
     checkpoint: Checkpoint,
   ) {
     this.#stored = { position: checkpoint.position, bytes: checkpoint.bytes, begun: 0 };
@@ -42,7 +42,7 @@ export class CheckpointWriter {
   }
 
   /** What is stored. */
-  get stored(): Readonly<Mark & { begun: number }> {
+  get stored(): Readonly<LogMark & { begun: number }> {
     return this.#stored;
   }
 
@@ -80,7 +80,7 @@ export class CheckpointWriter {
   /** The window's end were the checkpoint stored now. */
   get nextEnd(): number {
     this.window.reached();
-    return this.window.end(this.batchSize);
+    return this.window.end(this.options.batchSize);
   }
 
   /**
@@ -93,15 +93,16 @@ export class CheckpointWriter {
     const changes = this.#changes.slice();
     const mark = this.window.reached();
     const { reached } = this.window.begun;
-    const begun = this.window.end(this.batchSize);
+    const begun = this.window.end(this.options.batchSize);
     const progress: Progress = {
       ...mark,
       begun: last ? null : begun,
-      handled: this.#handled(mark, last || this.transactional ? this.window.handledAbove() : []),
-      solo: last ? null : this.solo,
+      handled: this.#handled(mark, last || this.options.transactional ? this.window.handledAbove() : []),
+      solo: last ? null : this.solo.mark,
       ...this.#previous(),
     };
     this.#busy = true;
+    const { mark: marked } = this.solo;
     try {
       if (
         !(await commitProgress(
@@ -115,6 +116,7 @@ export class CheckpointWriter {
     } finally {
       this.#busy = false;
     }
+    if (this.solo.mark === marked) this.solo.isUnwritten = false;
     this.#stored = { ...mark, begun };
     this.#begunStored = reached;
     this.#changes = this.#changes.slice(changes.length);
@@ -127,7 +129,7 @@ export class CheckpointWriter {
     const { handled, ...mark } = this.window.reachedWith(task);
     return {
       ...mark,
-      begun: this.window.end(this.batchSize),
+      begun: this.window.end(this.options.batchSize),
       handled: this.#handled(mark, handled),
       solo: null,
       ...this.#previous(),
@@ -139,16 +141,15 @@ export class CheckpointWriter {
     this.window.reached();
     this.#stored = { position: progress.position, bytes: progress.bytes, begun: progress.begun ?? 0 };
     this.#begunStored = this.window.begun.reached;
-    this.solo = null;
   }
 
-  #handled(mark: Mark, own: readonly number[]): number[] {
+  #handled(mark: LogMark, own: readonly number[]): number[] {
     this.#inherited = this.#inherited.filter((position) => position > mark.position);
     return [...this.#inherited, ...own];
   }
 
   /** A transaction whose outcome is unknown could otherwise move the checkpoint behind our back. */
   #previous(): { previous?: number } {
-    return this.transactional ? { previous: this.#stored.position } : {};
+    return this.options.transactional ? { previous: this.#stored.position } : {};
   }
 }

@@ -43,12 +43,14 @@ const defaultRetry: Required<RetryOptions> = {
 };
 
 const day = 86_400_000;
+/** Node's timers take no more. */
+const longestTimerMs = 2 ** 31 - 1;
 const wholeNumberLimits = {
   concurrency: [1, 1_000],
   batchSize: [1, 10_000],
   handlerTimeoutMs: [1, day],
   maxMessages: [1, Number.MAX_SAFE_INTEGER],
-  deadlineMs: [1, 30 * day],
+  deadlineMs: [1, longestTimerMs],
 } as const satisfies NumberLimits;
 const retryWholeNumbers = {
   maxAttempts: [1, 1_000],
@@ -80,7 +82,7 @@ export function resolveConsumerOptions(
   checkWord('ifHeld', given.ifHeld, ['return', 'wait']);
   checkBoolean('transactional', given.transactional);
   checkSignal(given.signal);
-  const from = given.from ?? 'beginning';
+  const from = given.from === undefined ? 'beginning' : given.from;
   checkCursor(from);
   const order = given.order ?? 'key';
   const transactional = given.transactional ?? false;

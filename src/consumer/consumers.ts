@@ -19,7 +19,7 @@ import { readConsumers } from '../store/list-consumers.js';
 import { readRegistration } from '../store/registration.js';
 import { resolveConsumerOptions, type ConsumerKind } from './consumer-options.js';
 import { toConsumerInfo } from './consumer-info.js';
-import { drain } from './drain.js';
+import { Drain } from './drain.js';
 import { Failures } from './failures.js';
 import { belowFloor, checkConsumerName, findMark } from './register.js';
 import { RunningConsumer, type ConsumerHost } from './running-consumer.js';
@@ -32,12 +32,12 @@ const requestLeases = 4;
 export class Consumers<M extends OutboxMessage> {
   readonly failures: Failures<M>;
   readonly #running = new Map<string, RunningConsumer>();
-  readonly #draining = new Map<string, Promise<unknown>>();
+  readonly #drains = new Map<Drain, Promise<DrainReport>>();
   readonly #closing = new AbortController();
 
   constructor(private readonly host: ConsumerHost) {
     this.failures = new Failures<M>(host, (names) => {
-      for (const name of names) this.#running.get(name)?.reloadFailures();
+      for (const name of names) for (const holder of this.#holders(name)) holder.reloadFailures();
     });
   }
 
@@ -46,7 +46,7 @@ export class Consumers<M extends OutboxMessage> {
     const { types } = this.host;
     const work = kind === 'relay' ? publisherWork(given, types) : handlerWork(given, types);
     const resolved = resolveConsumerOptions(kind, work.kind === 'publish', options, types);
-    if (this.#running.has(name) || this.#draining.has(name))
+    if (this.#running.has(name))
       throw new OutboxError(
         'CONSUMER_RUNNING',
         `consumer ${shown(name)} runs in this process already: use that one, or close it first`,
@@ -62,22 +62,23 @@ export class Consumers<M extends OutboxMessage> {
     checkConsumerName(name);
     const work = drainWork(given, this.host.types);
     const resolved = resolveConsumerOptions('drain', work.kind === 'publish', options, this.host.types);
-    const run = drain(this.host, name, work, resolved, this.#closing.signal);
-    const settled = run.then(
-      () => undefined,
-      () => undefined,
-    );
-    const before = this.#draining.get(name);
-    this.#draining.set(name, Promise.all([before, settled]));
-    const all = this.#draining.get(name);
-    void all?.then(() => this.#draining.get(name) === all && this.#draining.delete(name));
-    return run;
+    const drain = new Drain(this.host, name, work, resolved);
+    const run = drain.run(this.#closing.signal);
+    this.#drains.set(drain, run);
+    try {
+      return await run;
+    } finally {
+      this.#drains.delete(drain);
+    }
   }
 
   /** Ends all consumers of this process. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all([...[...this.#running.values()].map((consumer) => consumer.close()), ...this.#draining.values()]);
+    await Promise.allSettled([
+      ...[...this.#running.values()].map((consumer) => consumer.close()),
+      ...this.#drains.values(),
+    ]);
   }
 
   /** Every registered consumer, by name: where it is, and why it is stuck if it is. */
@@ -149,6 +150,13 @@ export class Consumers<M extends OutboxMessage> {
     await this.#asOwner(name, 'remove', (fence) => deleteConsumer(this.host.store, fence));
   }
 
+  /** What may hold the consumer in this process. */
+  #holders(name: string): (RunningConsumer | Drain)[] {
+    const consumer = this.#running.get(name);
+    const drains = [...this.#drains.keys()].filter((drain) => drain.name === name);
+    return consumer === undefined ? drains : [consumer, ...drains];
+  }
+
   async #known(name: string): Promise<void> {
     await this.host.ready();
     const { fixed } = await readRegistration(this.host.store, name);
@@ -180,7 +188,7 @@ export class Consumers<M extends OutboxMessage> {
           this.#checkOpen();
           continue;
         }
-        this.#running.get(name)?.askBack();
+        for (const holder of this.#holders(name)) holder.askBack();
         const answer = await acquireLease(store, claim);
         if (!answer.held) {
           await standby.wait(

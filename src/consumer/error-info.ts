@@ -3,10 +3,18 @@ import type { ErrorInfo } from '../handler.js';
 const mostText = 2_000;
 const mostStackLines = 12;
 /** User and password of a URI, as drivers and clients put them into their errors. */
-const credentials = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi;
+const credentials = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/]*@/gi;
 
 /** An error as it is kept and told: short, and without the credentials of a connection string. */
 export function toErrorInfo(error: unknown): ErrorInfo {
+  try {
+    return read(error);
+  } catch {
+    return { name: 'Error', message: 'something was thrown that can not be read' };
+  }
+}
+
+function read(error: unknown): ErrorInfo {
   if (typeof error !== 'object' || error === null) {
     return {
       name: 'Error',

@@ -44,6 +44,7 @@ export class FailureLoader {
   #highest = 0;
   #busy = false;
   #reload = false;
+  #begun = false;
 
   constructor(
     private readonly store: Store,
@@ -73,9 +74,9 @@ export class FailureLoader {
     return this.#nextDue;
   }
 
-  /** Positions of messages without a key that are loaded. */
-  get loadedAlone(): ReadonlySet<number> {
-    return this.#loaded;
+  /** Whether failures were recorded as begun. */
+  get hasBegun(): boolean {
+    return this.#begun;
   }
 
   get isBusy(): boolean {
@@ -98,14 +99,10 @@ export class FailureLoader {
     else if (!this.window.hasRecords(task.lane)) this.#lanes.add(task.lane);
   }
 
-  /** The lane has failures from now on, or no more loaded ones. */
-  blocked(lane: string): void {
-    this.window.block(lane);
-  }
-
   /**
    * Looks up what is due. Only while the writer has nothing to write: a key is free when no failure of it is left, and
-   * none may be on its way.
+   * none may be on its way. An answer that was overtaken by the end of a run is dropped: it shows failures that are
+   * handled. Nothing is written meanwhile.
    */
   async look(): Promise<void> {
     this.#busy = true;
@@ -116,7 +113,7 @@ export class FailureLoader {
       }
       if (this.#nextDue !== undefined && this.#nextDue <= this.options.serverNow()) await this.#readDue();
       const lane = [...this.#lanes].find((key) => this.window.isQuiet(key));
-      if (lane !== undefined) await this.#readLane(lane);
+      if (lane !== undefined && !this.writer.hasChanges) await this.#readLane(lane);
     } finally {
       this.#busy = false;
     }
@@ -125,7 +122,10 @@ export class FailureLoader {
   async #readBlocked(): Promise<void> {
     const { consumer, order, deadBlocks } = this.options;
     const before = new Set(this.window.blockedLanes());
-    for (const { key, scheduled } of await readBlockedKeys(this.store, consumer, deadBlocks)) {
+    const next = await readNextDue(this.store, consumer);
+    const keys = await readBlockedKeys(this.store, consumer, deadBlocks);
+    if (this.writer.hasChanges) return this.reload();
+    for (const { key, scheduled } of keys) {
       const lane = order === 'strict' ? strictLane : key;
       if (lane === undefined) continue;
       before.delete(lane);
@@ -134,7 +134,6 @@ export class FailureLoader {
     }
     // Somebody discarded the last failure of these.
     for (const lane of before) this.#lanes.add(lane);
-    const next = await readNextDue(this.store, consumer);
     this.#nextDue = next?.getTime();
   }
 
@@ -143,6 +142,7 @@ export class FailureLoader {
     const now = serverNow();
     const due = await readDue(this.store, consumer, new Date(now), chunk, [...this.#loaded]);
     const next = await readNextDue(this.store, consumer, new Date(now));
+    if (this.writer.hasChanges) return;
     this.#nextDue = due.length === chunk ? now + moreDueMs : next?.getTime();
     const single: FailureRecord[] = [];
     for (const record of due) {
@@ -163,6 +163,7 @@ export class FailureLoader {
     const { consumer, order, deadBlocks, serverNow } = this.options;
     const key = order === 'strict' ? undefined : lane;
     const records = await readFirstOfLane(this.store, consumer, key, deadBlocks, chunk);
+    if (this.writer.hasChanges) return;
     this.#lanes.delete(lane);
     if (records.length === 0) return this.window.unblock(lane);
     const runnable: FailureRecord[] = [];
@@ -189,6 +190,7 @@ export class FailureLoader {
     }
     const tasks = known.map((record) => recordTask(record, this.options.order));
     if (this.options.isSolo()) return this.window.addRecords(tasks);
+    this.#begun ||= tasks.length > 0;
     // They are run once it is recorded that they were begun.
     tasks.forEach((task, index) =>
       this.writer.push({

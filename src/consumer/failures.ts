@@ -19,20 +19,21 @@ export function checkFailureFilter(filter: unknown, mayBeEmpty: boolean): assert
   for (const name of ['consumer', 'type', 'key'])
     if (given[name] !== undefined && typeof given[name] !== 'string')
       throw invalid(`${name} must be a string: got ${shown(given[name])}`);
-  const { state, ids, positions, all, limit, after } = filter as FailureFilter;
+  const { state, ids, positions, limit, after } = filter as FailureFilter;
   if (state !== undefined && !['retrying', 'queued', 'dead'].includes(state))
     throw invalid(`state must be "retrying", "queued" or "dead": got ${shown(state)}`);
   if (ids !== undefined && !(Array.isArray(ids) && ids.every((id) => typeof id === 'string')))
     throw invalid(`ids must be an array of strings: got ${shown(ids)}`);
   if (positions !== undefined && !(Array.isArray(positions) && positions.every(Number.isSafeInteger)))
     throw invalid(`positions must be an array of whole numbers: got ${shown(positions)}`);
-  if (all !== undefined && !all) throw invalid(`all must be true, or left out: got ${shown(all)}`);
+  if (given['all'] !== undefined && given['all'] !== true)
+    throw invalid(`all must be true, or left out: got ${shown(given['all'])}`);
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1 && limit <= mostLimit))
     throw invalid(`limit must be a whole number from 1 to ${mostLimit}: got ${shown(limit)}`);
   if (after !== undefined && !isPlace(after))
     throw invalid(`after must be { consumer, position } of a failure: got ${shown(after)}`);
   const narrows = ['consumer', 'state', 'type', 'key', 'ids', 'positions'].some((name) => given[name] !== undefined);
-  if (!narrows && all !== true && !mayBeEmpty)
+  if (!narrows && given['all'] !== true && !mayBeEmpty)
     throw invalid('an empty filter would mean every failure of the outbox: say so with { all: true }, or narrow it');
 }
 

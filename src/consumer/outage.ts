@@ -38,7 +38,14 @@ export class Outage<I> {
   #order = 0;
   #suspects: Suspect<I>[] = [];
   #down:
-    | { refused: number; probeAt: number; stage: 'first' | 'beside' | 'again'; accused?: { item: I; error: unknown } }
+    | {
+        refused: number;
+        probeAt: number;
+        stage: 'first' | 'beside' | 'again';
+        accused?: { item: I; error: unknown };
+        /** Refused beside the accused one: each round tries another. */
+        tried: Set<I>;
+      }
     | undefined;
 
   constructor(
@@ -90,7 +97,7 @@ export class Outage<I> {
   /** As `refused`, for a single message that may be at fault itself: it is tried against another one without delay. */
   accuse(item: I, error: unknown, now: number): Verdict<I> {
     const verdict = this.#goDown(now, []);
-    this.#down = { refused: 0, probeAt: now, stage: 'beside', accused: { item, error } };
+    this.#down = { refused: 0, probeAt: now, stage: 'beside', accused: { item, error }, tried: new Set() };
     return verdict;
   }
 
@@ -116,13 +123,14 @@ export class Outage<I> {
    * What to probe now, where nothing is under way.
    * @param next the lowest message that may be run
    * @param beside the lowest that may be run and is of another lane than the given one
-   * @returns the probe, with `again` where it is held since it was refused; or what is given back since there is no other to compare with
+   * @returns the probe, with `again` where it is held since it was refused; or what is given back since there is no other to
+   * compare with; `later` where the other can't be run yet
    */
   probe(
     now: number,
     next: () => I | undefined,
-    beside: (accused: I) => I | undefined,
-  ): { item: I; again: boolean } | { givenBack: I[] } {
+    beside: (accused: I, tried: ReadonlySet<I>) => I | 'later' | undefined,
+  ): { item: I; again: boolean } | { givenBack: I[] } | 'later' {
     const down = this.#down;
     if (down === undefined || now < down.probeAt) return { givenBack: [] };
     if (down.stage === 'first' || down.accused === undefined) {
@@ -130,7 +138,12 @@ export class Outage<I> {
       return item === undefined ? { givenBack: [] } : { item, again: false };
     }
     if (down.stage === 'again') return { item: down.accused.item, again: true };
-    const other = beside(down.accused.item);
+    let other = beside(down.accused.item, down.tried);
+    if (other === undefined && down.tried.size > 0) {
+      down.tried.clear();
+      other = beside(down.accused.item, down.tried);
+    }
+    if (other === 'later') return 'later';
     if (other !== undefined) return { item: other, again: false };
     return { givenBack: this.#nextRound(now) };
   }
@@ -147,8 +160,10 @@ export class Outage<I> {
       return { convicted: [], givenBack: [] };
     }
     if (stage === 'again' && accused !== undefined) return this.#up([{ item, error }], []);
-    if (stage === 'beside' && accused !== undefined)
+    if (stage === 'beside' && accused !== undefined) {
+      down.tried.add(item);
       return { convicted: [], givenBack: [item, ...this.#nextRound(now)] };
+    }
     this.#down = { ...down, stage: 'beside', accused: { item, error } };
     return { convicted: [], givenBack: [] };
   }
@@ -183,14 +198,16 @@ export class Outage<I> {
   #goDown(now: number, items: readonly I[]): Verdict<I> {
     const givenBack = [...items, ...this.#suspects.map(({ item }) => item)];
     this.#suspects = [];
-    this.#down = { refused: 0, probeAt: now + probeDelayMs(0, this.retry, this.random), stage: 'first' };
+    const probeAt = now + probeDelayMs(0, this.retry, this.random);
+    this.#down = { refused: 0, probeAt, stage: 'first', tried: new Set() };
     return { convicted: [], givenBack, turned: 'down' };
   }
 
   #nextRound(now: number): I[] {
     const released = this.#release();
     const refused = (this.#down?.refused ?? 0) + 1;
-    this.#down = { refused, probeAt: now + probeDelayMs(refused, this.retry, this.random), stage: 'first' };
+    const probeAt = now + probeDelayMs(refused, this.retry, this.random);
+    this.#down = { refused, probeAt, stage: 'first', tried: this.#down?.tried ?? new Set() };
     return released;
   }
 

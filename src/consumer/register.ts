@@ -1,9 +1,9 @@
 import { OutboxError, shown } from '../errors.js';
 import type { Cursor } from '../message.js';
 import type { ResolvedOptions } from '../options.js';
-import type { Mark } from '../store/floor.js';
+import type { LogMark } from '../store/log-marks.js';
 import { readServerTime } from '../store/read-status.js';
-import { readMark, readRegistration, registerConsumer, type FixedOptions } from '../store/registration.js';
+import { readStart, readRegistration, registerConsumer, type FixedOptions } from '../store/registration.js';
 import type { Store } from '../store/store.js';
 import type { ResolvedConsumerOptions } from './consumer-options.js';
 
@@ -53,7 +53,7 @@ export async function register(host: Registrar, name: string, options: ResolvedC
 }
 
 /** The place from which the cursor reads. @throws `POSITION_LOST`, `INVALID_CURSOR` for a Date in the future */
-export async function findMark(host: Registrar, cursor: Cursor): Promise<Mark> {
+export async function findMark(host: Registrar, cursor: Cursor): Promise<LogMark> {
   if (cursor instanceof Date) {
     const now = await readServerTime(host.store);
     if (cursor.getTime() > now.getTime())
@@ -63,7 +63,7 @@ export async function findMark(host: Registrar, cursor: Cursor): Promise<Mark> {
       );
   }
   for (;;) {
-    const mark = await readMark(host.store, await host.findStart(cursor));
+    const mark = await readStart(host.store, await host.findStart(cursor));
     // Overwritten between the two reads.
     if (mark !== undefined) return mark;
   }

@@ -8,12 +8,13 @@ import type { HeldLease } from '../internal/held-lease.js';
 import { decideResume } from '../internal/resume-decision.js';
 import { consumerLease, takeOver } from '../store/consumer-checkpoint.js';
 import { failuresChanged, isAskedBack } from '../store/consumer-requests.js';
-import { removalsOf } from '../store/registration.js';
+import { readRegistration, removalsOf } from '../store/registration.js';
 import type { StoredEntry } from '../store/read-log-page.js';
 import type { Document } from '../store/store.js';
 import type { ResolvedConsumerOptions } from './consumer-options.js';
 import { register, type Registrar } from './register.js';
-import { Term, type TermHost } from './term.js';
+import type { TermHost } from './term-state.js';
+import { Term } from './term.js';
 import type { Work } from './work.js';
 
 /** What a consumer needs of the outbox. */
@@ -32,6 +33,9 @@ export interface ConsumerHost extends TermHost, Registrar {
   sequence(signal: AbortSignal): Promise<void>;
 }
 
+/** How long, in milliseconds, after its handlers were given up a consumer may take to store its checkpoint. */
+const closeGraceMs = 3_000;
+
 /**
  * A named consumer in this process.
  *
@@ -42,6 +46,7 @@ export class RunningConsumer implements Consumer {
   readonly #stop = new AbortController();
   readonly #abort = new AbortController();
   #term: Term | undefined;
+  #lease: HeldLease | undefined;
   #removals = 0;
   #changes = 0;
   #ended = false;
@@ -74,10 +79,16 @@ export class RunningConsumer implements Consumer {
   async close(): Promise<void> {
     this.#stop.abort();
     const over = new AbortController();
-    const timeout = pause(this.host.options.closeTimeoutMs, over.signal).then(() => this.#abort.abort());
-    await this.closed.catch(() => undefined);
+    const timeout = async () => {
+      await pause(this.host.options.closeTimeoutMs, over.signal);
+      if (over.signal.aborted) return;
+      this.#abort.abort();
+      // A server that does not answer is not waited for; the lease then ends by itself.
+      await pause(closeGraceMs, over.signal);
+      this.#lease?.finish('abandoned');
+    };
+    await Promise.race([this.closed.catch(() => undefined), timeout()]);
     over.abort();
-    await timeout;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -153,7 +164,12 @@ export class RunningConsumer implements Consumer {
       epoch: lease.epoch,
       wtimeoutMs: host.options.leaseMs,
     });
-    if (checkpoint === undefined) return;
+    if (checkpoint === undefined) {
+      const { fixed } = await readRegistration(host.store, name);
+      if (fixed === undefined) throw removed(name);
+      return;
+    }
+    this.#lease = lease;
     const pages = (position: number, signal: AbortSignal) => host.pages(position, true, signal);
     const stop = this.#stop.signal;
     this.#term = new Term(host, {

@@ -1,4 +1,4 @@
-import type { Mark } from '../store/floor.js';
+import type { LogMark } from '../store/log-marks.js';
 
 /** A message on its way through a consumer. */
 export interface Item {
@@ -23,7 +23,7 @@ export interface Item {
   taken: boolean;
 }
 
-interface Slot<I> extends Mark {
+interface Slot<I> extends LogMark {
   /** Undefined where the position is passed over. */
   item: I | undefined;
 }
@@ -51,13 +51,13 @@ export class Window<I extends Item> {
   /** What may be run, lowest position first. */
   readonly #ready: I[] = [];
   #queueable: I[] = [];
-  #reached: Mark;
+  #reached: LogMark;
   #last: number;
   #begun = 0;
   #begunReached = 0;
   readonly #buffered = { count: 0, bytes: 0 };
 
-  constructor(start: Mark) {
+  constructor(start: LogMark) {
     this.#reached = start;
     this.#last = start.position;
   }
@@ -78,7 +78,7 @@ export class Window<I extends Item> {
   }
 
   /** Passes a position over: filtered out, handled before, or in failures. */
-  skip({ position, bytes }: Mark): void {
+  skip({ position, bytes }: LogMark): void {
     this.#last = position;
     this.#slots.push({ position, bytes, item: undefined });
   }
@@ -183,9 +183,11 @@ export class Window<I extends Item> {
     return this.#ready[0];
   }
 
-  /** The lowest message that may be run and is not of the lane of `other`. */
-  nextBeside(other: I): I | undefined {
-    return this.#ready.find((item) => item !== other && (item.lane === undefined || item.lane !== other.lane));
+  /** The lowest message that may be run, is not of the lane of `other` and not among `except`. */
+  nextBeside(other: I, except: ReadonlySet<I> = new Set()): I | undefined {
+    return this.#ready.find(
+      (item) => item !== other && (item.lane === undefined || item.lane !== other.lane) && !except.has(item),
+    );
   }
 
   /** Takes what `next` gave, or another that may be run. With `whole`, the lane's next may be taken as well. */
@@ -201,6 +203,15 @@ export class Window<I extends Item> {
     if (whole) this.#offerNext(lane, true);
   }
 
+  /** What was taken with `whole` is all: the next of its lanes wait until it is done. */
+  closeBatch(taken: readonly I[]): void {
+    for (const { lane: key } of taken) {
+      const lane = key === undefined ? undefined : this.#lane(key);
+      const next = lane === undefined ? undefined : activeOf(lane)[lane.taken];
+      if (next?.state === 'waiting') this.#withdraw(next);
+    }
+  }
+
   /** It is run again later, first in its lane. */
   giveBack(item: I): void {
     item.state = 'waiting';
@@ -208,6 +219,10 @@ export class Window<I extends Item> {
     if (item.lane === undefined) return this.#offer(item);
     const lane = this.#lane(item.lane);
     lane.taken -= 1;
+    if (lane.blocked && item.source === 'log') {
+      this.#queueable.push(item);
+      this.#queueable.sort((a, b) => a.position - b.position);
+    }
     // Those behind it may have been offered to be taken together with it.
     for (const other of activeOf(lane)) if (other.state === 'waiting') this.#withdraw(other);
     this.#offerNext(lane);
@@ -232,11 +247,13 @@ export class Window<I extends Item> {
   passing(item: I): void {
     if (item.state === 'waiting') this.#withdraw(item);
     item.state = 'passing';
+    if (item.lane !== undefined && item.taken)
+      for (const other of activeOf(this.#lane(item.lane))) if (other.state === 'waiting') this.#withdraw(other);
     this.#drop(item);
   }
 
   /** The place up to which everything is done or passing. */
-  reached(): Mark {
+  reached(): LogMark {
     let taken = 0;
     for (const slot of this.#slots) {
       const state = slot.item?.state ?? 'done';
@@ -255,7 +272,7 @@ export class Window<I extends Item> {
   }
 
   /** The place that would be reached, and what would be handled above it, were `item` done as well. */
-  reachedWith(item: I): Mark & { handled: number[] } {
+  reachedWith(item: I): LogMark & { handled: number[] } {
     let mark = this.#reached;
     let contiguous = true;
     const handled: number[] = [];

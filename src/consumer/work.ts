@@ -26,6 +26,9 @@ export function handlerWork(given: unknown, declared: readonly string[]): Work {
       `a handler must be a function, or an object with a function per message type: got ${shown(given)}`,
     );
   const map = given as HandlerMap<OutboxMessage>;
+  // Methods of a class count too; what every object has does not.
+  const has = (type: string) =>
+    typeof map[type] === 'function' && (Object.hasOwn(map, type) || map[type] !== Reflect.get(Object.prototype, type));
   for (const [type, handle] of Object.entries(map)) {
     if (!declared.includes(type))
       throw new OutboxError(
@@ -37,7 +40,7 @@ export function handlerWork(given: unknown, declared: readonly string[]): Work {
   }
   return {
     kind: 'handle',
-    handles: (type) => declared.includes(type) && Object.hasOwn(map, type),
+    handles: (type) => declared.includes(type) && has(type),
     handle: (message, context) => (map[message.type] as Handler<OutboxMessage>)(message, context),
   };
 }

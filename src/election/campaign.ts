@@ -49,8 +49,8 @@ export async function campaign(
       try {
         const answer = await acquireLease(store, claim);
         failures = 0;
-        candidate.seen?.(answer.lease);
         if (!answer.held) {
+          candidate.seen?.(answer.lease);
           leaveStandby ??= standby.use();
           await standby.wait(claim.id, answer.seenAt, answer.expiresInMs, stop);
           continue;
@@ -63,7 +63,7 @@ export async function campaign(
           candidate.renewed?.(renewed);
           return renewedAt(renewed);
         });
-        await pause((await lead(store, candidate, lease)) ?? 0, stop);
+        await pause((await lead(store, candidate, lease, answer.lease)) ?? 0, stop);
       } catch (error) {
         if (stop.aborted) break;
         // Nothing comes of trying on where the connection is closed, and waiting would keep the process alive.
@@ -77,8 +77,9 @@ export async function campaign(
   }
 }
 
-async function lead(store: Store, candidate: Candidate, lease: HeldLease): Promise<number | void> {
+async function lead(store: Store, candidate: Candidate, lease: HeldLease, seen: Document): Promise<number | void> {
   try {
+    candidate.seen?.(seen);
     return await candidate.lead(lease);
   } finally {
     lease.finish('closed');

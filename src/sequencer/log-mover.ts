@@ -8,14 +8,15 @@ import type { ResolvedOptions } from '../options.js';
 import { appendToLog } from '../store/append-to-log.js';
 import { deletePending } from '../store/delete-pending.js';
 import { readEndOfLog } from '../store/read-end-of-log.js';
-import { readLogCap } from '../store/read-log-cap.js';
 import { readPending, type PendingDocument } from '../store/read-pending.js';
 import { removeStrays } from '../store/remove-strays.js';
 import { recordRefused } from '../store/record-refused.js';
 import type { Store } from '../store/store.js';
-import { appendLimits, resolveWindow, type AppendLimits } from './limits.js';
+import { resolveWindow, type AppendLimits } from './limits.js';
+import { LogRoom } from './log-room.js';
 import { PendingWake } from './pending-wake.js';
 import { planBatch, type Base, type Plan } from './plan-batch.js';
+import { fits, type Extent } from './room.js';
 
 /** How many batches are read at once, to be appended one after another. */
 const batchesPerRead = 4;
@@ -27,13 +28,15 @@ const batchesPerRead = 4;
  * 1. base: the end of the log, at majority;
  * 2. resolve: delete from pending, by token, what the newest entries hold already; only then append;
  * 3. read pending in commit-safe order, in the same causally consistent session;
- * 4. append from base + 1 by one ordered insert, which is compare-and-append;
+ * 4. append from base + 1 by one ordered insert, which is compare-and-append, as much as the log takes without
+ *    overwriting what a registered consumer has not passed (see LogRoom);
  * 5. delete the batch from pending by token, while the next one is appended; go to 3.
  *
  * On any error, also when overtaken by another mover, it goes back to 1 with a session of its own.
  */
 export class LogMover {
   readonly #wake: PendingWake;
+  readonly #room: LogRoom;
 
   constructor(
     private readonly store: Store,
@@ -42,6 +45,7 @@ export class LogMover {
     private readonly emit: Emit,
   ) {
     this.#wake = new PendingWake(store, options, (error) => emit('error', { part: 'sequencer', error }));
+    this.#room = new LogRoom(store, options, emit);
   }
 
   /** Runs until `stop` aborts (the append under way is finished) or the lease is lost (whatever is under way is abandoned). */
@@ -58,6 +62,7 @@ export class LogMover {
       }
     } finally {
       this.#wake.close();
+      this.#room.close();
     }
   }
 
@@ -65,16 +70,17 @@ export class LogMover {
   async #move(stop: AbortSignal, onProgress: () => void): Promise<'stopped' | 'again'> {
     const session = this.store.session();
     try {
-      const limits = appendLimits(await readLogCap(this.store, session), this.options.appendBatchSize);
       let base: Base = await this.#resolve(session);
+      await this.#room.open(base);
       while (!stop.aborted && this.lease.remainingMs() > 0) {
-        const pending = await readPending(this.store, session, batchesPerRead * limits.count);
+        const pending = await readPending(this.store, session, batchesPerRead * this.#room.limits.count);
         if (pending.documents.length === 0) {
           onProgress();
+          await this.#room.flows();
           await this.#wake.wait(pending.atClusterTime, stop, this.lease.lost);
           continue;
         }
-        const next = await this.#moveAll(session, pending.documents, base, limits, stop);
+        const next = await this.#moveAll(session, pending.documents, base, stop);
         if (next === undefined) return this.lease.remainingMs() > 0 ? 'again' : 'stopped';
         base = next;
         onProgress();
@@ -97,7 +103,8 @@ export class LogMover {
 
   /**
    * Steps 4 and 5 for everything that was read. A batch is deleted while the next one is appended, so at most two are
-   * in the log and still in pending: what another sequencer looks up before it appends covers them.
+   * in the log and still in pending: what another sequencer looks up before it appends covers them. While the log is full
+   * it waits here: what was read before is still the first to append.
    *
    * @returns the new end of the log, or undefined when another mover was first or the lease is over
    */
@@ -105,22 +112,26 @@ export class LogMover {
     session: ClientSession,
     documents: readonly PendingDocument[],
     base: Base,
-    limits: AppendLimits,
     stop: AbortSignal,
   ): Promise<Base | undefined> {
     let end: Base | undefined = base;
     let deleted = Promise.resolve();
-    for (let taken = 0; taken < documents.length && end !== undefined && !stop.aborted;) {
-      const plan: Plan<PendingDocument> = planBatch(
-        documents.slice(taken),
-        end,
-        this.lease.serverNow(),
-        this.lease.epoch,
-        limits,
-      );
-      taken += plan.entries.length + plan.refused.length;
+    let halted = false;
+    for (let rest = documents; rest.length > 0 && end !== undefined && !stop.aborted;) {
+      const plan = await this.#planWithin(rest, end);
       for (const { candidate, reason } of plan.refused) await this.#refuse(session, candidate, reason);
-      if (plan.entries.length === 0) continue;
+      if (plan.refused.length > 0) {
+        const refused = new Set(plan.refused.map(({ candidate }) => candidate));
+        rest = rest.filter((document) => !refused.has(document));
+        continue;
+      }
+      if (plan.entries.length === 0) {
+        halted = true;
+        await deleted;
+        await this.#room.hold(end, rest.length, stop, this.lease.lost);
+        if (this.lease.remainingMs() === 0) end = undefined;
+        continue;
+      }
       const first = end.position + 1;
       end = (await this.#append(session, plan.entries)) ? plan.end : undefined;
       if (end !== undefined) this.emit('log:append', { first, last: end.position, epoch: this.lease.epoch });
@@ -130,15 +141,36 @@ export class LogMover {
       // Its failure is met where it is awaited, also when the next append fails first.
       deleted.catch(() => undefined);
       this.#wake.moved(plan.entries.length);
+      rest = rest.slice(plan.entries.length);
     }
     await deleted;
+    if (!halted && end !== undefined && !stop.aborted) await this.#room.flows();
     return end;
+  }
+
+  /** What comes next and has room in the log, if need be less than a whole batch; no entries where not even one has. */
+  async #planWithin(rest: readonly PendingDocument[], end: Base): Promise<Plan<PendingDocument>> {
+    const { limits } = this.#room;
+    const plan = this.#plan(rest, end, limits);
+    // Those are taken out first.
+    if (plan.refused.length > 0) return plan;
+    const room = await this.#room.make(end, extentOf(plan, end));
+    if (fits(extentOf(plan, end), room)) return plan;
+    const count = Math.max(1, Math.min(limits.count, room.messages));
+    const smaller = this.#plan(rest, end, { ...limits, count, bytes: Math.min(limits.bytes, room.bytes) });
+    return fits(extentOf(smaller, end), room) ? smaller : { ...smaller, entries: [] };
+  }
+
+  #plan(rest: readonly PendingDocument[], end: Base, limits: AppendLimits): Plan<PendingDocument> {
+    return planBatch(rest, end, this.lease.serverNow(), this.lease.epoch, limits);
   }
 
   /** @returns whether the entries were appended; not so when another mover was first, or the lease is over */
   async #append(session: ClientSession, entries: Plan<PendingDocument>['entries']): Promise<boolean> {
     const timeLimitMs = this.lease.remainingMs();
-    return timeLimitMs > 0 && (await appendToLog(this.store, session, entries, timeLimitMs)) === 'appended';
+    return (
+      timeLimitMs > 0 && (await appendToLog(this.store, session, entries, timeLimitMs, this.#room.over)) === 'appended'
+    );
   }
 
   async #refuse(session: ClientSession, message: PendingDocument, reason: string): Promise<void> {
@@ -149,4 +181,8 @@ export class LogMover {
     );
     this.emit('error', { part: 'sequencer', error });
   }
+}
+
+function extentOf(plan: Plan<PendingDocument>, end: Base): Extent {
+  return { bytes: Number(plan.end.bytes - end.bytes), messages: plan.entries.length };
 }

@@ -11,13 +11,15 @@ export type AppendResult = 'appended' | 'overtaken';
 /**
  * Appends by one ordered insert, majority-committed. `_id` is the position, so this is compare-and-append. A plain
  * command: the driver must not send it again, since a late second one could write a position that was overwritten
- * meanwhile. `maxTimeMS` and `wtimeout` bound it by what is left of the lease.
+ * meanwhile. `maxTimeMS` and `wtimeout` bound it by what is left of the lease. `over` ends
+ * its wait for a primary: the room it was planned with is that of the process which answered until then.
  */
 export async function appendToLog(
   store: Store,
   session: ClientSession,
   entries: readonly Document[],
   timeLimitMs: number,
+  over: AbortSignal | undefined,
 ): Promise<AppendResult> {
   const reply = await store
     .command(
@@ -28,7 +30,7 @@ export async function appendToLog(
         maxTimeMS: timeLimitMs,
         writeConcern: { w: 'majority', wtimeout: timeLimitMs },
       },
-      { session },
+      { session, ...(over === undefined ? {} : { signal: over }) },
     )
     .catch((error: unknown) => {
       if (serverCode(error) === 11000) return { writeErrors: [{ code: 11000 }] };

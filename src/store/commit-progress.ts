@@ -21,9 +21,10 @@ export async function commitProgress(
   const write = await writeFailures(store, fence, failures);
   try {
     await inTransaction(store, fence.wtimeoutMs, async (session) => {
-      // First, so that nothing is read or written beside a takeover.
-      if (!(await writeCheckpoint(store, fence, progress, session))) throw lost;
       await write(session);
+      // Last: after a kill -9 its lock lives on for up to a minute, and the next owner waits for it. A takeover since the
+      // transaction began conflicts with it all the same.
+      if (!(await writeCheckpoint(store, fence, progress, session))) throw lost;
     });
     return true;
   } catch (error) {

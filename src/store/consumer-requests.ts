@@ -1,5 +1,6 @@
 import { consumerCheckpoint, consumerLease, type Fence } from './consumer-checkpoint.js';
-import { touchFloor, type Mark } from './floor.js';
+import { touchFloor } from './floor.js';
+import type { LogMark } from './log-marks.js';
 import { inTransaction, inTransactionCollection } from './in-transaction.js';
 import type { LeaseClaim } from './lease.js';
 import { writeMajority, type Document, type Store } from './store.js';
@@ -93,8 +94,8 @@ export function isAskedBack(lease: Document): boolean {
 export async function moveCheckpoint(
   store: Store,
   { consumer, epoch, wtimeoutMs }: Fence,
-  to: Mark,
-): Promise<'moved' | { belowFloor: Mark } | undefined> {
+  to: LogMark,
+): Promise<'moved' | { belowFloor: LogMark } | undefined> {
   return inTransaction(store, wtimeoutMs, async (session) => {
     const floor = await touchFloor(store, session);
     if (to.position < floor.position) return { belowFloor: floor };

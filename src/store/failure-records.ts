@@ -33,7 +33,9 @@ export type FailureWrite =
   /** It is about to be run, together with others. */
   | { kind: 'begin'; position: number }
   /** It was about to be run, and was not. */
-  | { kind: 'unbegin'; position: number };
+  | { kind: 'unbegin'; position: number }
+  /** Nothing is in flight any more. */
+  | { kind: 'unbegin all' };
 
 /** A failure as the consumer that owns it reads it. */
 export interface FailureRecord {
@@ -61,9 +63,13 @@ export async function writeFailures(
 ): Promise<(session: ClientSession) => Promise<void>> {
   const entries = await readExactEntries(
     store,
-    writes.filter(({ kind }) => kind === 'add').map(({ position }) => position),
+    writes.flatMap((write) => (write.kind === 'add' ? [write.position] : [])),
   );
   const operations = writes.map((write): mongoose.mongo.AnyBulkWriteOperation<Document> => {
+    if (write.kind === 'unbegin all')
+      return {
+        updateMany: { filter: { consumer, begun: { $exists: true } }, update: { $unset: { begun: '' } } },
+      };
     const filter = { _id: { consumer, position: write.position } as never };
     if (write.kind === 'remove') return { deleteOne: { filter } };
     if (write.kind === 'begin') return { updateOne: { filter, update: { $set: { begun: epoch } } } };
@@ -203,11 +209,11 @@ export async function readRecord(store: Store, consumer: string, position: numbe
   return (await read(store, filter, { position: 1 }, 1))[0];
 }
 
-/** Positions of failures that an earlier owner had begun to run when it died. */
-export async function readBegunRecords(store: Store, consumer: string): Promise<number[]> {
+/** Positions of failures that an owner before `epoch` had begun to run when it died. */
+export async function readBegunRecords(store: Store, consumer: string, epoch: number): Promise<number[]> {
   const found = await store
     .collection('failures')
-    .find({ consumer, begun: { $exists: true }, state: { $ne: 'dead' } }, { projection: { position: 1 } })
+    .find({ consumer, begun: { $lt: epoch }, state: { $ne: 'dead' } }, { projection: { position: 1 } })
     .toArray();
   return found.map(({ position }) => Number(position));
 }

@@ -1,7 +1,8 @@
+import { readFloor } from './floor.js';
 import { toBigInt, type Int64 } from './int64.js';
 import { readLease } from './lease.js';
 import { readOldest } from './log-bounds.js';
-import { readLogCap } from './read-log-cap.js';
+import { readLogStats } from './read-log-stats.js';
 import type { Store } from './store.js';
 
 /** Figures of pending: how many messages wait to be moved, and for how long the oldest has. */
@@ -25,9 +26,14 @@ export async function readLogStatus(store: Store): Promise<{
   bytes: number;
   sizeBytes: number;
   maxMessages: number | null;
+  heldBy: string | null;
 }> {
-  const cap = await readLogCap(store);
-  const limits = { sizeBytes: cap.sizeBytes, maxMessages: cap.maxMessages ?? null };
+  const [cap, floor] = await Promise.all([readLogStats(store), readFloor(store)]);
+  const limits = {
+    sizeBytes: cap.sizeBytes,
+    maxMessages: cap.maxMessages ?? null,
+    heldBy: floor?.heldBy ?? null,
+  };
   const log = store.collection('log');
   const [oldest, newest] = await Promise.all([
     readOldest(store),

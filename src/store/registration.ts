@@ -1,4 +1,4 @@
-import type { Mark } from './floor.js';
+import type { LogMark } from './log-marks.js';
 import { serverCode } from '../errors.js';
 import { consumerCheckpoint, consumerLease } from './consumer-checkpoint.js';
 import { touchFloor } from './floor.js';
@@ -23,10 +23,10 @@ export async function registerConsumer(
   store: Store,
   consumer: string,
   fixed: FixedOptions,
-  start: Mark,
+  start: LogMark,
   mayClamp: boolean,
   wtimeoutMs: number,
-): Promise<'registered' | { belowFloor: Mark }> {
+): Promise<'registered' | { belowFloor: LogMark }> {
   await createLease(store, consumerLease(consumer), wtimeoutMs);
   try {
     return await inTransaction(store, wtimeoutMs, async (session) => {
@@ -86,7 +86,7 @@ export function removalsOf(lease: Document): number {
 }
 
 /** The running byte count at a position of the log: of its entry, or, where that is the last one overwritten, from the next one. */
-export async function readMark(store: Store, position: number): Promise<Mark | undefined> {
+export async function readStart(store: Store, position: number): Promise<LogMark | undefined> {
   const entries = await store
     .collection('log')
     .aggregate([

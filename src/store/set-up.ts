@@ -2,6 +2,7 @@ import { OutboxError, serverCode } from '../errors.js';
 import type { ResolvedOptions } from '../options.js';
 import type { CollectionRole } from '../schema/names.js';
 import { checkServer } from './check-server.js';
+import { createFloor, readFloor, resetFloor } from './floor.js';
 import type { Document, Store } from './store.js';
 
 /** What `listCollections` tells of a collection. */
@@ -148,15 +149,23 @@ async function ensureIndexes(
   }
 }
 
-/** A tailable cursor on an empty capped collection is dead at once on some versions, so a new log gets an entry 0. */
+/**
+ * A tailable cursor on an empty capped collection is dead at once on some versions, so a new log gets an entry 0. Its
+ * floor is there before it: nobody appends to a log without.
+ */
 async function ensureGenesis(store: Store, mayCreate: boolean): Promise<void> {
   const log = store.collection('log');
-  if ((await log.findOne({}, { projection: { _id: 1 } })) !== null) return;
-  if (!mayCreate)
+  // Read before the log is looked at: whoever finds it empty late must not lower a floor that was raised meanwhile.
+  const floor = await readFloor(store);
+  const isNew = (await log.findOne({}, { projection: { _id: 1 } })) === null;
+  if (isNew && !mayCreate)
     throw new OutboxError(
       'NOT_SET_UP',
       `the log ${store.names.log} is empty, it has not even its genesis entry: let one process call init() with setup: "create"`,
     );
+  if (floor === undefined && mayCreate) await createFloor(store);
+  if (!isNew) return;
+  if (floor !== undefined && floor.position > 0) await resetFloor(store, floor);
   try {
     await log.insertOne({ _id: 0, created: new Date(0), epoch: 0, bytes: 0n } as never);
   } catch (error) {

@@ -1,0 +1,108 @@
+import { Unavailable } from '../verdict.js';
+import { freshMessages, lazySignal, type Runner } from './runner.js';
+import type { Settlement } from './settlement.js';
+import type { Task } from './task.js';
+import type { TermState } from './term-state.js';
+import { failedPositions, type Work } from './work.js';
+
+/** Publishes batches, one at a time. */
+export class PublishRunner implements Runner {
+  readonly concurrency = 1;
+  /** Halved when a batch is refused as a whole, doubled when one is taken. */
+  #batchSize: number;
+
+  constructor(
+    private readonly state: TermState,
+    private readonly settlement: Settlement,
+    private readonly publish: Extract<Work, { kind: 'publish' }>['publish'],
+  ) {
+    this.#batchSize = state.setup.options.batchSize;
+  }
+
+  get batchSize(): number {
+    return this.#batchSize;
+  }
+
+  start(tasks: readonly Task[], probe: boolean): void {
+    const lazy = lazySignal();
+    for (const task of tasks) this.state.running.set(task, lazy);
+    this.#run(tasks, probe, lazy).catch((error: unknown) => this.state.failed(error));
+  }
+
+  timeOut(): undefined {
+    return undefined;
+  }
+
+  async #run(tasks: readonly Task[], probe: boolean, lazy: ReturnType<typeof lazySignal>): Promise<void> {
+    const { consumer, lease, options } = this.state.setup;
+    const context = {
+      consumer,
+      epoch: lease.epoch,
+      get signal() {
+        return lazy.signal;
+      },
+    };
+    try {
+      const messages = await freshMessages(this.state, tasks);
+      const failed = failedPositions(await this.publish(messages, context), messages);
+      if (this.settlement.ended(tasks, lazy)) return;
+      this.#batchSize = Math.min(options.batchSize, this.#batchSize * 2);
+      this.#published(tasks, failed, probe);
+    } catch (error) {
+      if (!this.settlement.ended(tasks, lazy)) this.#refused(tasks, error, probe);
+    } finally {
+      this.state.wakeUp();
+    }
+  }
+
+  /** What was acknowledged is done, what failed by itself is set aside, and what comes behind it in its key is not done. */
+  #published(tasks: readonly Task[], failed: ReadonlyMap<number, unknown>, probe: boolean): void {
+    const { outage, window } = this.state;
+    const [first] = tasks as readonly [Task];
+    const failedKeys = new Set<string>();
+    const unavailable: Task[] = [];
+    let done = 0;
+    for (const task of tasks) {
+      const { key, position } = task;
+      const behind = key !== undefined && failedKeys.has(key);
+      if (!failed.has(position) && !behind) {
+        done += 1;
+        this.settlement.done(task);
+        continue;
+      }
+      if (key !== undefined) failedKeys.add(key);
+      if (behind) window.giveBack(task);
+      else if (failed.get(position) instanceof Unavailable) unavailable.push(task);
+      else this.settlement.convict(task, failed.get(position));
+    }
+    const [refused] = unavailable;
+    if (refused !== undefined) {
+      const error = failed.get(refused.position);
+      if (probe) this.settlement.failed(refused, error, true);
+      else {
+        this.state.noteError(error);
+        this.settlement.apply(outage.refused(unavailable, performance.now()), error);
+      }
+    } else if (probe) {
+      this.settlement.apply(done > 0 ? outage.probed(first, 'accepted', undefined, 0) : outage.answered(first));
+    } else if (done > 0) this.settlement.apply(outage.accepted(first.order));
+  }
+
+  /** A batch that was refused as a whole is halved, down to one message; that one is tried against another one. */
+  #refused(tasks: readonly Task[], error: unknown, probe: boolean): void {
+    const { outage, window } = this.state;
+    const [first] = tasks as readonly [Task];
+    this.state.noteError(error);
+    if (probe) return this.settlement.failed(first, error, true);
+    this.#batchSize = Math.ceil(tasks.length / 2);
+    if (tasks.length > 1) {
+      for (const task of tasks) window.giveBack(task);
+      return;
+    }
+    // One that has failed by itself before, and nothing to compare it with.
+    if (first.source === 'failures' && !(error instanceof Unavailable) && window.nextBeside(first) === undefined)
+      return this.settlement.convict(first, error);
+    first.state = 'held';
+    this.settlement.apply(outage.accuse(first, error, performance.now()), error);
+  }
+}

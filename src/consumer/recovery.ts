@@ -1,0 +1,31 @@
+import { OutboxError } from '../errors.js';
+import { readBegunRecords, readRecord } from '../store/failure-records.js';
+import type { FailureLoader } from './failure-loader.js';
+import type { Settlement } from './settlement.js';
+import { recordTask } from './task.js';
+import type { TermState } from './term-state.js';
+
+/** What an earlier owner left: failures, and messages that were in flight when it died. Nothing may be run before. */
+export async function recover(state: TermState, failures: FailureLoader, settlement: Settlement): Promise<void> {
+  const { host, setup, solo } = state;
+  const { consumer, options, checkpoint } = setup;
+  await failures.start();
+  if (checkpoint.begun !== null) await readSoloRecords(state);
+  // One of the log is found when it is read.
+  if (solo.died?.source !== 'failures') return;
+  const record = await readRecord(host.store, consumer, solo.died.position);
+  if (record !== undefined) settlement.convict(recordTask(record, options.order), processDied(consumer));
+}
+
+/** Failures that were in flight when an earlier owner died, and are there still. */
+export async function readSoloRecords(state: TermState): Promise<void> {
+  const { consumer, lease } = state.setup;
+  state.solo.setRecords(await readBegunRecords(state.host.store, consumer, lease.epoch));
+}
+
+export function processDied(consumer: string): OutboxError {
+  return new OutboxError(
+    'PROCESS_DIED',
+    `the process of consumer "${consumer}" died, or stood still for longer than its lease, while it handled this message alone`,
+  );
+}
