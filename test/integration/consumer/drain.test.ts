@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 
 import { Unavailable, type DrainReport } from '../../../src/index.js';
 import { startChild } from '../../support/child-outbox.js';
@@ -8,6 +8,7 @@ import { createOutbox, waitFor } from '../../support/create-outbox.js';
 import { openCursors } from '../../support/open-cursors.js';
 import { order, orders, range } from '../../support/orders.js';
 import type { Run } from '../../support/scripted-work.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
 
 const nothingLeft = { failed: 0, dead: 0, remaining: 0, heldBy: null, nextAttemptAt: null };
 
@@ -97,10 +98,10 @@ describe('drain', () => {
     const report = await one.outbox.drain('c', one.work.handle, { retry });
     expect(report).toMatchObject({ handled: 1, failed: 1, dead: 1, remaining: 0, heldBy: null });
     expect(report.nextAttemptAt?.getTime()).toBeGreaterThan(before + 50_000);
+    expect(await one.info()).toMatchObject({ retrying: 2, dead: 1, lastError: { name: 'PermanentError' } });
     // One that finds nothing new tells it as well.
     const again = await one.outbox.drain('c', one.work.handle, { retry });
     expect(again).toEqual({ ...nothingLeft, handled: 0, nextAttemptAt: report.nextAttemptAt });
-    expect(await one.info()).toMatchObject({ retrying: 2, dead: 1, lastError: { name: 'PermanentError' } });
   });
 
   it('makes attempts that are due, in the order of their key', async () => {
@@ -200,6 +201,23 @@ describe('two drains of one name', () => {
     },
   );
 
+  it('one that finds the consumer given back a moment later takes it: nobody holds it', async () => {
+    const one = await createConsuming();
+    const proxy = await TcpProxy.start(inject('mongoUri'));
+    const other = await createConsuming({ database: one.database, uri: proxy.uri });
+    await one.put([keyed(1, 'a', 'hold')]);
+    const first = one.outbox.drain('c', one.work.handle);
+    await waitFor(() => one.runs.length > 0);
+    // Refused the lease, it asks who has it; until the question arrives, nobody has.
+    const held = proxy.hold('aggregate', 'Outbox.state');
+    const second = other.outbox.drain('c', other.work.handle);
+    const letGo = await held;
+    one.work.release();
+    await first;
+    letGo();
+    expect(await second).toMatchObject({ handled: 0, remaining: 0, heldBy: null });
+  });
+
   it('one that waits gives up at its deadline, and names the holder', async () => {
     const one = await createConsuming();
     const other = await createConsuming({ database: one.database });
@@ -208,7 +226,7 @@ describe('two drains of one name', () => {
     await waitFor(() => other.runs.length > 0);
     const startedAt = performance.now();
     const report = await one.outbox.drain('c', one.work.handle, { ifHeld: 'wait', deadlineMs: 300 });
-    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(299);
+    expect(performance.now() - startedAt).toBeGreaterThan(200);
     expect(performance.now() - startedAt).toBeLessThan(1_000);
     expect(report).toMatchObject({ handled: 0, remaining: 2, heldBy: (await one.info()).owner });
     other.work.release();
@@ -246,19 +264,22 @@ describe('drain and others', () => {
     expect(report.handled).toBe(doneOf(one.runs).length);
   });
 
-  it('and a running consumer refuse each other in one process', async () => {
+  it('and a consumer of the same process take their turns', async () => {
     const one = await createConsuming();
-    await one.put([keyed(1, 'a', 'hold')]);
-    const drained = one.outbox.drain('c', one.work.handle);
+    await one.put([keyed(1, 'a', 'hold'), keyed(2, 'a')]);
+    const drained = one.outbox.drain('c', one.work.handle, { maxMessages: 1 });
     await waitFor(() => one.runs.length > 0);
-    expect(() => one.consume()).toThrow(expect.objectContaining({ code: 'CONSUMER_RUNNING' }));
+    one.consume();
+    await waitFor(() => one.connection.collection('Outbox.state').findOne({ _id: 'lease:c' as never, epoch: 1 }));
+    expect(doneOf(one.runs)).toEqual([]);
     one.work.release();
-    await drained;
-    const consumer = one.consume();
-    await consumer.close();
+    expect(await drained).toMatchObject({ handled: 1, remaining: 1 });
+    await waitFor(() => doneOf(one.runs).length === 2);
+    expect(doneOf(one.runs)).toEqual([1, 2]);
+    expect(overlapsOf(one.runs)).toEqual([]);
   });
 
-  it('returns the report of others than itself when removed meanwhile, or rejects; nothing is left', async () => {
+  it('registers a name anew that was removed', async () => {
     const one = await createConsuming();
     await one.put([keyed(1)]);
     await one.outbox.drain('c', one.work.handle);

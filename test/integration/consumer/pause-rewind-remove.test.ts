@@ -276,7 +276,10 @@ describe('where the owner is', () => {
         await consumers.resume('c');
         await waitFor(() => inPhase(runs, 'begin').filter((n) => n === 2).length === 2);
         await child.order({ do: 'release' });
-        await waitFor(async () => (await operator.info()).position === 3);
+        await waitFor(async () => {
+          const { position, retrying } = await operator.info();
+          return position === 3 && retrying === 0;
+        });
         expect(new Set(doneOf(runs))).toEqual(new Set([1, 2, 3]));
       }
       if (what === 'rewind') {
