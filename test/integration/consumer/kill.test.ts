@@ -147,26 +147,32 @@ describe('kill -9 of consuming processes', () => {
     expect(overlapsOf(watcher.runs.filter(({ epoch }) => epoch === runs.at(-1)?.epoch))).toEqual([]);
   }, 60_000);
 
-  it('while a failing message is being parked: another process takes over within the time of its lease', async () => {
+  it('while a failing message is being parked: another process goes on within the time of its lease', async () => {
     const runs: Run[] = [];
     const { uri } = server;
     const watcher = await createConsuming({ uri, options: { leaseMs } }, runs);
     const { database } = watcher;
     const admin = server.client.db('admin');
     await admin.command({ setParameter: 1, transactionLifetimeLimitSeconds: 60 });
-    // The transaction that parks has begun with the fenced update; its next command never reaches the server.
     const proxy = await TcpProxy.start(uri);
     const child = await startChild({ uri: proxy.uri, database, options: { leaseMs } });
-    await watcher.put([keyed(1, 'a', 'fail:1'), keyed(2, 'b')]);
-    const held = proxy.hold('update', 'Outbox.failures');
+    await watcher.put([keyed(1, 'a', 'fail:1'), keyed(2, 'b'), keyed(3, 'a')]);
+    // The first half of the transaction that parks is done, the other one never reaches the server.
+    const first = proxy.hold('update', 'Outbox.failures');
     await child.order({ do: 'consume', options: { retry: quickRetry } });
-    await held;
+    const letGo = await first;
+    const second = proxy.hold('update', 'Outbox.state');
+    letGo();
+    await second;
     await child.kill9();
     const killedAt = performance.now();
     watcher.consume({ retry: quickRetry });
     try {
       await waitFor(() => watcher.events.some(({ event }) => event === 'consumer:start'), 5_000);
       expect(performance.now() - killedAt).toBeLessThan(leaseMs + 2_000);
+      await waitFor(() => doneOf(watcher.runs).length === 3, 5_000);
+      await waitFor(async () => (await watcher.info()).position === 3, 5_000);
+      expect(doneOf(watcher.runs)).toEqual([2, 1, 3]);
     } finally {
       await admin.command({ killAllSessions: [] });
       await admin.command({ setParameter: 1, transactionLifetimeLimitSeconds: 1 });
