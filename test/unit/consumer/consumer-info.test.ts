@@ -42,6 +42,7 @@ describe('what is told of a consumer', () => {
     alive: true,
     renewedAt: secondsAgo(1),
     report: {
+      epoch: 7,
       state: 'backing-off',
       lastError: { name: 'Error', message: 'down' },
       inFlight: [{ position: 41, id: 'x', attempt: 1, sinceMs: 5 }],
@@ -68,6 +69,11 @@ describe('what is told of a consumer', () => {
       inFlight: [{ position: 41, id: 'x', attempt: 1, sinceMs: 5 }],
       updatedAt: secondsAgo(1),
     });
+  });
+
+  it('is not what the owner before told, but for its last error', () => {
+    const info = toConsumerInfo({ ...stored, epoch: 8 }, 50, now, false);
+    expect(info).toMatchObject({ state: 'running', owner: 'host:1:a', inFlight: [], lastError: { message: 'down' } });
   });
 
   it('names no owner, and nothing in flight, where that is dead; its last error is kept', () => {
