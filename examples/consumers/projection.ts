@@ -57,12 +57,12 @@ await outbox.put(
   null,
 );
 
-// Until nothing is left in the log or in failures.
-for (;;) {
+// Until nothing is left in the log or in failures, twice in a row: what is counted moves while it is counted.
+for (let quiet = 0; quiet < 2;) {
   await new Promise((resolve) => setTimeout(resolve, 100));
   const { pending, consumers } = await outbox.status();
   const totals = consumers.find(({ name }) => name === 'totals');
-  if (pending.count === 0 && totals?.lag === 0 && totals.retrying === 0) break;
+  quiet = pending.count === 0 && totals?.lag === 0 && totals.retrying === 0 ? quiet + 1 : 0;
 }
 await consumer.close();
 for (const { _id, payments, amount } of await Total.find().sort({ _id: 1 }))

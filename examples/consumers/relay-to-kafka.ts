@@ -56,10 +56,12 @@ await outbox.put(messages, null);
 
 // A program that is to relay for good would just await relay.closed, and close at SIGTERM.
 const relay = outbox.relay('kafka', publisher);
-for (;;) {
+// Twice in a row, since what is counted moves while it is counted.
+for (let quiet = 0; quiet < 2;) {
   await new Promise((resolve) => setTimeout(resolve, 100));
   const { pending, consumers } = await outbox.status();
-  if (pending.count === 0 && consumers.find(({ name }) => name === 'kafka')?.lag === 0) break;
+  const info = consumers.find(({ name }) => name === 'kafka');
+  quiet = pending.count === 0 && info?.lag === 0 ? quiet + 1 : 0;
 }
 await relay.close();
 
