@@ -231,6 +231,7 @@ describe('an answer that can not be trusted', () => {
           calls += 1;
           if (broken) return answer(messages) as PublishResult;
           found.push(...positionsOf(messages));
+          return undefined;
         },
       },
       { retry: quick },

@@ -193,6 +193,7 @@ describe('a dead letter', () => {
     await reached(made, 8);
     if (onDeadLetter === 'continue') {
       await waitFor(() => done.length === 7);
+      await waitFor(async () => (await made.failures()).length === 1);
       expect(done.filter((position) => position % 2 === 0)).toEqual([4, 6, 8]);
       expect(await made.failures()).toMatchObject([{ position: 2, state: 'dead' }]);
       return;
