@@ -2,7 +2,7 @@ import type { Consumer, ConsumerInfo, Failure, OutboxEvents, Put, ServiceOutbox 
 import { createOutbox, waitFor, type OutboxOverrides, type TestMessage, type TestOutbox } from './create-outbox.js';
 
 /** What an outbox told of its consumers, oldest first. */
-export type Told = {
+type Told = {
   [E in keyof OutboxEvents]: { event: E; payload: OutboxEvents[E] };
 }[keyof OutboxEvents];
 
@@ -12,7 +12,7 @@ const consumerEvents = [
 ];
 
 /** The checkpoint of a consumer as it is stored. */
-export interface StoredCheckpoint {
+interface StoredCheckpoint {
   position: number;
   epoch: number;
   begun: number | null;
