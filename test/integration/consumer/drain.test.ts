@@ -87,12 +87,7 @@ describe('drain', () => {
 
   it('reports what failed, what is dead and when the next attempt is due', async () => {
     const one = await createConsuming();
-    await one.put([
-      keyed(1, 'a', 'fail:1'),
-      keyed(2, 'a'),
-      keyed(3, 'b', 'dead'),
-      keyed(4, 'c'),
-    ]);
+    await one.put([keyed(1, 'a', 'fail:1'), keyed(2, 'a'), keyed(3, 'b', 'dead'), keyed(4, 'c')]);
     const retry = { initialDelayMs: 60_000, jitter: 0 };
     const before = Date.now();
     const report = await one.outbox.drain('c', one.work.handle, { retry });

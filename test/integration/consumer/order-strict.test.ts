@@ -1,7 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
-import { PermanentError } from '../../../src/index.js';
 import { waitFor } from '../../support/create-outbox.js';
 import { range } from '../../support/orders.js';
 import { keyed, quick, reached, readBeside, watchedOutbox } from '../../support/watched-outbox.js';
@@ -110,7 +109,12 @@ describe('a dead letter', () => {
     expect(await made.failures()).toMatchObject([{ position: 3, state: 'dead', attempts: 2, nextAttemptAt: null }]);
   });
 
-  it.each(['retry', 'discard'] as const)('with "block" holds everything back until %s', async (what) => {
+  it.each([
+    ['retry', 1],
+    ['retry', 3],
+    ['discard', 1],
+    ['discard', 3],
+  ] as const)('with "block" holds everything back until %s (dead after attempt %i)', async (what, maxAttempts) => {
     const made = await watchedOutbox();
     await made.put(range(1, 8).map((nr) => keyed(nr)));
     const done: number[] = [];
@@ -118,10 +122,10 @@ describe('a dead letter', () => {
     made.outbox.consume(
       'c',
       ({ position }) => {
-        if (broken && position === 3) throw new PermanentError('broken');
+        if (broken && position === 3) throw new Error('broken');
         done.push(position);
       },
-      { order: strict, onDeadLetter: 'block', retry: quick },
+      { order: strict, onDeadLetter: 'block', retry: { ...quick, maxAttempts } },
     );
     await waitFor(async () => (await made.failures())[0]?.state === 'dead');
     await readBeside(made.outbox, 8);
@@ -133,6 +137,26 @@ describe('a dead letter', () => {
     expect(done).toEqual(what === 'retry' ? range(1, 8) : [1, 2, 4, 5, 6, 7, 8]);
     expect(await made.failures()).toEqual([]);
   });
+});
+
+it.each(['discard', 'retry'] as const)('%s of the message that is waited for lets the others go on', async (what) => {
+  const made = await watchedOutbox();
+  await made.put(range(1, 8).map((nr) => keyed(nr)));
+  const done: number[] = [];
+  let broken = true;
+  made.outbox.consume(
+    'c',
+    ({ position }) => {
+      if (broken && position === 3) throw new Error('broken');
+      done.push(position);
+    },
+    { order: strict, retry: { initialDelayMs: 3_600_000, maxDelayMs: 3_600_000 } },
+  );
+  await waitFor(async () => (await made.failures()).length === 1);
+  broken = false;
+  expect(await made.outbox.failures[what]({ consumer: 'c', state: 'retrying' })).toBe(1);
+  await reached(made, 8);
+  expect(done).toEqual(what === 'retry' ? range(1, 8) : [1, 2, 4, 5, 6, 7, 8]);
 });
 
 it('another process goes on waiting for the same message', async () => {

@@ -62,7 +62,7 @@ describe('one process at a time owns a consumer', () => {
     expect(await standby.info()).toMatchObject({ epoch: epoch + 1, state: 'running' });
   });
 
-  it('lets what is pending of a peaceful hand-over be nobody else\'s: messages handled above the checkpoint do not come again', async () => {
+  it("lets what is pending of a peaceful hand-over be nobody else's: messages handled above the checkpoint do not come again", async () => {
     const runs: Run[] = [];
     const one = await createConsuming({}, runs);
     const two = await createConsuming({ database: one.database }, runs);

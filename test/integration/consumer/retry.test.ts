@@ -214,6 +214,36 @@ describe('a dead letter', () => {
   });
 });
 
+it('a key that a dead letter blocks stays blocked after a restart', async () => {
+  const made = await watchedOutbox();
+  await made.put(range(1, 4).map((nr) => keyed(nr, nr % 2 === 0 ? 'even' : 'odd')));
+  const done: number[] = [];
+  let broken = true;
+  const handle = ({ position }: { position: number }) => {
+    if (broken && position === 2) throw new PermanentError('never');
+    done.push(position);
+  };
+  const first = made.outbox.consume('c', handle, { onDeadLetter: 'block' });
+  await waitFor(async () => (await made.failures()).length === 2);
+  await first.close();
+  const other = await watchedOutbox({ database: made.database });
+  other.outbox.consume('c', handle, { onDeadLetter: 'block' });
+  await made.put(range(5, 4).map((nr) => keyed(nr, nr % 2 === 0 ? 'even' : 'odd')));
+  await reached(made, 8);
+  await waitFor(() => done.length === 4);
+  expect(done).toEqual([1, 3, 5, 7]);
+  expect((await made.failures()).map(({ position, state }) => [position, state])).toEqual([
+    [2, 'dead'],
+    [4, 'queued'],
+    [6, 'queued'],
+    [8, 'queued'],
+  ]);
+  broken = false;
+  await made.outbox.failures.retry({ consumer: 'c', positions: [2] });
+  await waitFor(() => done.length === 8);
+  expect(done.slice(4)).toEqual([2, 4, 6, 8]);
+});
+
 it('a failure says all there is to say', async () => {
   const made = await watchedOutbox();
   const from = Date.now();
@@ -298,6 +328,11 @@ const thrown: [what: string, value: unknown, kept: { name: string; message: unkn
   ['a symbol', Symbol('s'), { name: 'Error', message: expect.stringContaining('Symbol(s)') }],
   ['an object', { code: 'E' }, { name: 'Object', message: expect.any(String) }],
   ['an object without a prototype', Object.create(null), { name: 'Object', message: expect.any(String) }],
+  [
+    'an error with an enormous code',
+    Object.assign(new Error('x'), { code: 'E'.repeat(17 * 1024 * 1024) }),
+    { name: 'Error', message: 'x' },
+  ],
   ['an object whose message throws', hostile, { name: expect.any(String) as string, message: expect.any(String) }],
   [
     'an error with a message that is none',
