@@ -153,25 +153,32 @@ describe('attempts', () => {
     ]);
   });
 
-  it('a close while a handler runs is none', async () => {
+  it.each([
+    ['the first attempt, by key', 'key', 0],
+    ['the first attempt, strictly', 'strict', 0],
+    ['a later attempt, by key', 'key', 1],
+    ['a later attempt, strictly', 'strict', 1],
+  ] as const)('a close while a handler runs is none (%s)', async (_what, order, failsFirst) => {
     const made = await watchedOutbox({ options: { closeTimeoutMs: 50 } });
-    await made.put([order(1)]);
-    const seen: [attempt: number, epoch: number][] = [];
-    const handle = async (_: unknown, { attempt, epoch, signal }: HandlerContext) => {
-      seen.push([attempt, epoch]);
-      if (seen.length < 3)
+    await made.put([keyed(1)]);
+    const attempts: number[] = [];
+    const handle = async (_: unknown, { attempt, signal }: HandlerContext) => {
+      attempts.push(attempt);
+      if (attempts.length <= failsFirst) throw new Error('broken');
+      if (attempts.length < failsFirst + 3)
         await new Promise((_done, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
     };
+    const options = { order, retry: { ...quick, maxAttempts: failsFirst + 1 } };
     for (const until of [1, 2]) {
-      const consumer = made.outbox.consume('c', handle);
-      await waitFor(() => seen.length === until);
+      const consumer = made.outbox.consume('c', handle, options);
+      await waitFor(() => attempts.length === failsFirst + until);
       await consumer.close();
+      expect((await made.failures()).map((failure) => failure.attempts)).toEqual(failsFirst === 0 ? [] : [failsFirst]);
     }
-    expect(await made.failures()).toEqual([]);
-    made.outbox.consume('c', handle);
+    made.outbox.consume('c', handle, options);
     await reached(made, 1);
-    expect(seen.map(([attempt]) => attempt)).toEqual([1, 1, 1]);
-    expect(await made.failures()).toEqual([]);
+    await waitFor(async () => (await made.failures()).length === 0);
+    expect(attempts).toEqual(failsFirst === 0 ? [1, 1, 1] : [1, 2, 2, 2]);
   });
 });
 
