@@ -47,7 +47,9 @@ describe('a message that kills its process each time', () => {
     const runs: Run[] = [];
     const watcher = await createConsuming({ uri: server.uri, options: { leaseMs } });
     await watcher.outbox.start();
-    await watcher.put(range(1, 10).map((n) => keyed(n, n === 4 || n === 6 ? 'poison' : `k${n}`, n === 4 ? 'kill' : '')));
+    await watcher.put(
+      range(1, 10).map((n) => keyed(n, n === 4 || n === 6 ? 'poison' : `k${n}`, n === 4 ? 'kill' : '')),
+    );
     const order = { do: 'consume', options: { retry, concurrency: 4, batchSize: 5 } } as const;
     // The first death, beside others, tells nothing of any of them; and a retry beside others tells nothing either.
     const deaths = await runUntilSettled(watcher, runs, order, 10, 2 * retry.maxAttempts);

@@ -48,7 +48,7 @@ describe('drain', () => {
   it('counts messages of a transactional handler alike', async () => {
     const one = await createConsuming();
     await one.put(range(1, 5).map((n) => keyed(n, 'a', 'count')));
-    const report = await one.outbox.drain('c', one.work.handle, { transactional: true as never });
+    const report = await one.outbox.drain('c', one.work.handle, { transactional: true });
     expect(report).toEqual({ ...nothingLeft, handled: 5 });
     expect(await one.connection.collection('projection').findOne()).toMatchObject({ count: 5 });
   });
@@ -87,12 +87,7 @@ describe('drain', () => {
 
   it('reports what failed, what is dead and when the next attempt is due', async () => {
     const one = await createConsuming();
-    await one.put([
-      keyed(1, 'a', 'fail:1'),
-      keyed(2, 'a'),
-      keyed(3, 'b', 'dead'),
-      keyed(4, 'c'),
-    ]);
+    await one.put([keyed(1, 'a', 'fail:1'), keyed(2, 'a'), keyed(3, 'b', 'dead'), keyed(4, 'c')]);
     const retry = { initialDelayMs: 60_000, jitter: 0 };
     const before = Date.now();
     const report = await one.outbox.drain('c', one.work.handle, { retry });

@@ -28,61 +28,69 @@ it.each([
       await server.set.primary();
     },
   },
-])('consumers go on by themselves through $what, and lose nothing', async ({ fault }) => {
-  const runs: Run[] = [];
-  const uri = server.uri;
-  const batchSize = 50;
-  const connect = { heartbeatFrequencyMS: 500 };
-  const options = { leaseMs: 2_000 };
-  const one = await createConsuming({ uri, connect, options }, runs);
-  const two = await createConsuming({ uri, connect, options, database: one.database }, runs);
-  const counts: number[] = [];
-  const consumers = [one, two].flatMap((each) => [
-    each.consume({ batchSize, concurrency: 4, retry: quickRetry }),
-    each.outbox.consume(
-      'counts',
-      async (_message, { session }) => {
-        await each.connection
-          .collection('projection')
-          .updateOne({ _id: 'n' as never }, { $inc: { n: 1 } }, { upsert: true, session });
-      },
-      { transactional: true },
-    ),
-  ]);
-  const endings: unknown[] = [];
-  for (const { closed } of consumers) closed.catch((error: unknown) => endings.push(error));
-  let put = 0;
-  let putting = true;
-  const writer = (async () => {
-    for (let n = 1; putting; n += 1) {
-      const committed = await one.put([keyed(n, `k${n % 6}`, n % 20 === 0 ? 'fail:1' : 'wait:1')]).then(
-        () => true,
-        () => false,
-      );
-      // What was refused may be there all the same.
-      if (committed) counts.push(n);
-      put = n;
+])(
+  'consumers go on by themselves through $what, and lose nothing',
+  async ({ fault }) => {
+    const runs: Run[] = [];
+    const uri = server.uri;
+    const batchSize = 50;
+    const connect = { heartbeatFrequencyMS: 500 };
+    const options = { leaseMs: 2_000 };
+    const one = await createConsuming({ uri, connect, options }, runs);
+    const two = await createConsuming({ uri, connect, options, database: one.database }, runs);
+    const counts: number[] = [];
+    const consumers = [one, two].flatMap((each) => [
+      each.consume({ batchSize, concurrency: 4, retry: quickRetry }),
+      each.outbox.consume(
+        'counts',
+        async (_message, { session }) => {
+          await each.connection
+            .collection('projection')
+            .updateOne({ _id: 'n' as never }, { $inc: { n: 1 } }, { upsert: true, session });
+        },
+        { transactional: true },
+      ),
+    ]);
+    const endings: unknown[] = [];
+    for (const { closed } of consumers) closed.catch((error: unknown) => endings.push(error));
+    let put = 0;
+    let putting = true;
+    const writer = (async () => {
+      for (let n = 1; putting; n += 1) {
+        const committed = await one.put([keyed(n, `k${n % 6}`, n % 20 === 0 ? 'fail:1' : 'wait:1')]).then(
+          () => true,
+          () => false,
+        );
+        // What was refused may be there all the same.
+        if (committed) counts.push(n);
+        put = n;
+      }
+    })();
+    for (const round of [1, 2]) {
+      await waitFor(() => new Set(doneOf(runs)).size > round * 40, 20_000);
+      await fault();
     }
-  })();
-  for (const round of [1, 2]) {
-    await waitFor(() => new Set(doneOf(runs)).size > round * 40, 20_000);
-    await fault();
-  }
-  const before = new Set(doneOf(runs)).size;
-  await waitFor(() => new Set(doneOf(runs)).size > before + 20, 20_000);
-  putting = false;
-  await writer;
-  await waitFor(async () => {
-    const { pending, log, consumers: infos } = await one.outbox.status();
-    return pending.count === 0 && infos.length === 2 && infos.every((info) => info.position === log.last && info.retrying === 0);
-  }, 20_000);
-  expect(endings).toEqual([]);
-  expect(range(1, put).filter((n) => counts.includes(n) && !doneOf(runs).includes(n))).toEqual([]);
-  expectFirstsInKeyOrder(runs, 'begin');
-  expectFirstsInKeyOrder(runs, 'done');
-  // Each change of the owner repeats at most a window.
-  const { epoch } = await one.info();
-  expect(repeatsOf(runs)).toBeLessThanOrEqual((epoch - 1) * batchSize);
-  const { log } = await one.outbox.status();
-  expect(await one.connection.collection('projection').findOne()).toMatchObject({ n: log.last });
-}, 60_000);
+    const before = new Set(doneOf(runs)).size;
+    await waitFor(() => new Set(doneOf(runs)).size > before + 20, 20_000);
+    putting = false;
+    await writer;
+    await waitFor(async () => {
+      const { pending, log, consumers: infos } = await one.outbox.status();
+      return (
+        pending.count === 0 &&
+        infos.length === 2 &&
+        infos.every((info) => info.position === log.last && info.retrying === 0)
+      );
+    }, 20_000);
+    expect(endings).toEqual([]);
+    expect(range(1, put).filter((n) => counts.includes(n) && !doneOf(runs).includes(n))).toEqual([]);
+    expectFirstsInKeyOrder(runs, 'begin');
+    expectFirstsInKeyOrder(runs, 'done');
+    // Each change of the owner repeats at most a window.
+    const { epoch } = await one.info();
+    expect(repeatsOf(runs)).toBeLessThanOrEqual((epoch - 1) * batchSize);
+    const { log } = await one.outbox.status();
+    expect(await one.connection.collection('projection').findOne()).toMatchObject({ n: log.last });
+  },
+  60_000,
+);

@@ -102,7 +102,11 @@ describe('rewind of a running consumer', () => {
     await owner.outbox.consumers.rewind('c', 'beginning');
     await waitFor(() => doneOf(runs).length === before + 60);
     expect(overlapsOf(runs)).toEqual([]);
-    expect(doneOf(runs).slice(before).sort((a, b) => a - b)).toEqual(range(1, 60));
+    expect(
+      doneOf(runs)
+        .slice(before)
+        .sort((a, b) => a - b),
+    ).toEqual(range(1, 60));
   });
 
   it('goes to a Date and to the end', async () => {
@@ -111,7 +115,10 @@ describe('rewind of a running consumer', () => {
     await handled(owner, 2);
     // Times of the log are the server's.
     await waitFor(async () => {
-      const [entry] = await owner.connection.collection('Outbox').find({ _id: 2 as never }).toArray();
+      const [entry] = await owner.connection
+        .collection('Outbox')
+        .find({ _id: 2 as never })
+        .toArray();
       const [{ now }] = (await owner.connection
         .collection('Outbox')
         .aggregate([{ $limit: 1 }, { $project: { now: '$$NOW' } }])
@@ -143,7 +150,9 @@ describe('rewind of a running consumer', () => {
     await handled(owner, 1);
     const { epoch } = await owner.info();
     const { consumers } = operator.outbox;
-    await expect(consumers.rewind('c', new Date(Date.now() + 60_000))).rejects.toMatchObject({ code: 'INVALID_CURSOR' });
+    await expect(consumers.rewind('c', new Date(Date.now() + 60_000))).rejects.toMatchObject({
+      code: 'INVALID_CURSOR',
+    });
     await expect(consumers.rewind('c', 1_000)).rejects.toMatchObject({ code: 'POSITION_LOST' });
     for (const cursor of [-1, 1.5, 'start', null, new Date(NaN)])
       await expect(consumers.rewind('c', cursor as never)).rejects.toMatchObject({ code: 'INVALID_CURSOR' });
@@ -194,10 +203,14 @@ describe('remove', () => {
     const { epoch } = await owner.info();
     const third = await createConsuming({ database: owner.database, options: { leaseMs } }, runs);
     await third.outbox.consumers.remove('c');
-    for (const { closed } of [consumer, standby]) await expect(closed).rejects.toMatchObject({ code: 'CONSUMER_REMOVED' });
+    for (const { closed } of [consumer, standby])
+      await expect(closed).rejects.toMatchObject({ code: 'CONSUMER_REMOVED' });
     expect(await third.outbox.consumers.list()).toEqual([]);
     expect(await third.outbox.failures.list({ all: true })).toEqual([]);
-    const state = await owner.connection.collection('Outbox.state').find({ _id: /:c$/ as never }).toArray();
+    const state = await owner.connection
+      .collection('Outbox.state')
+      .find({ _id: /:c$/ })
+      .toArray();
     expect(state.map(({ _id }) => String(_id))).toEqual(['lease:c']);
     // The same name may be used again, in the same process, otherwise than before, and at once.
     const startedAt = performance.now();
@@ -221,33 +234,36 @@ describe('remove', () => {
 });
 
 describe('where the owner is', () => {
-  it.each(['pause', 'rewind', 'remove'] as const)('dead (kill -9), %s waits for no longer than its lease', async (what) => {
-    const runs: Run[] = [];
-    const operator = await createConsuming({ options: { leaseMs } }, runs);
-    const child = await startChild({ database: operator.database, options: { leaseMs } }, (run) => runs.push(run));
-    await child.order({ do: 'consume' });
-    await operator.put([keyed(1), keyed(2, 'a', 'hold')]);
-    await waitFor(() => inPhase(runs, 'begin').includes(2));
-    const { epoch } = await operator.info();
-    await child.kill9();
-    const askedAt = performance.now();
-    const { consumers } = operator.outbox;
-    if (what === 'pause') await consumers.pause('c');
-    if (what === 'rewind') await consumers.rewind('c', 0);
-    if (what === 'remove') await consumers.remove('c');
-    expect(performance.now() - askedAt).toBeLessThan(leaseMs + 500);
-    if (what === 'remove') expect(await consumers.list()).toEqual([]);
-    else expect(await operator.info()).toMatchObject({ owner: null, state: what === 'pause' ? 'paused' : 'stopped' });
-    if (what !== 'remove') expect((await operator.info()).epoch).toBeGreaterThan(epoch);
-    if (what === 'pause') await consumers.resume('c');
-    const before = runs.length;
-    operator.consume();
-    await waitFor(() => runs.length > before && runs.at(-1)?.ordernr === 2);
-    operator.work.release();
-    await handled(operator, 2);
-    expect(doneOf(runs.slice(before)).at(-1)).toBe(2);
-    if (what !== 'pause') expect(doneOf(runs.slice(before))).toEqual([1, 2]);
-  });
+  it.each(['pause', 'rewind', 'remove'] as const)(
+    'dead (kill -9), %s waits for no longer than its lease',
+    async (what) => {
+      const runs: Run[] = [];
+      const operator = await createConsuming({ options: { leaseMs } }, runs);
+      const child = await startChild({ database: operator.database, options: { leaseMs } }, (run) => runs.push(run));
+      await child.order({ do: 'consume' });
+      await operator.put([keyed(1), keyed(2, 'a', 'hold')]);
+      await waitFor(() => inPhase(runs, 'begin').includes(2));
+      const { epoch } = await operator.info();
+      await child.kill9();
+      const askedAt = performance.now();
+      const { consumers } = operator.outbox;
+      if (what === 'pause') await consumers.pause('c');
+      if (what === 'rewind') await consumers.rewind('c', 0);
+      if (what === 'remove') await consumers.remove('c');
+      expect(performance.now() - askedAt).toBeLessThan(leaseMs + 500);
+      if (what === 'remove') expect(await consumers.list()).toEqual([]);
+      else expect(await operator.info()).toMatchObject({ owner: null, state: what === 'pause' ? 'paused' : 'stopped' });
+      if (what !== 'remove') expect((await operator.info()).epoch).toBeGreaterThan(epoch);
+      if (what === 'pause') await consumers.resume('c');
+      const before = runs.length;
+      operator.consume();
+      await waitFor(() => runs.length > before && runs.at(-1)?.ordernr === 2);
+      operator.work.release();
+      await handled(operator, 2);
+      expect(doneOf(runs.slice(before)).at(-1)).toBe(2);
+      if (what !== 'pause') expect(doneOf(runs.slice(before))).toEqual([1, 2]);
+    },
+  );
 
   it.each(['pause', 'rewind', 'remove'] as const)(
     'frozen (SIGSTOP) past its lease, after %s nothing that it still does counts',
@@ -263,8 +279,7 @@ describe('where the owner is', () => {
       if (what === 'pause') await consumers.pause('c');
       if (what === 'rewind') await consumers.rewind('c', 'end');
       if (what === 'remove') await consumers.remove('c');
-      const stored = () =>
-        operator.connection.collection('Outbox.state').findOne({ _id: 'checkpoint:c' as never });
+      const stored = () => operator.connection.collection('Outbox.state').findOne({ _id: 'checkpoint:c' as never });
       const before = await stored();
       // Before it can know: its handler ends in the same moment as it goes on.
       const released = child.order({ do: 'release' });

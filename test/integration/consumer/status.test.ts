@@ -43,7 +43,14 @@ describe('what consumers.list and status tell of a consumer', () => {
     const one = await createConsuming({ options });
     const other = await createConsuming({ database: one.database, options });
     one.consume({ concurrency: 3, retry: quickRetry });
-    await one.put([keyed(1), keyed(2, 'a', 'fail:1 hold'), keyed(3, 'b', 'hold'), keyed(4, 'a'), keyed(5, 'b'), keyed(6)]);
+    await one.put([
+      keyed(1),
+      keyed(2, 'a', 'fail:1 hold'),
+      keyed(3, 'b', 'hold'),
+      keyed(4, 'a'),
+      keyed(5, 'b'),
+      keyed(6),
+    ]);
     const told = async () => {
       const now = await other.info();
       return now.inFlight.length === 2 && now.inFlight.some(({ attempt }) => attempt === 2) ? now : undefined;
@@ -82,7 +89,11 @@ describe('what consumers.list and status tell of a consumer', () => {
     expect(info).toMatchObject({
       position: 3,
       retrying: 0,
-      lastError: { name: 'PermanentError', message: 'for good', stack: expect.stringContaining('PermanentError') as string },
+      lastError: {
+        name: 'PermanentError',
+        message: 'for good',
+        stack: expect.stringContaining('PermanentError') as string,
+      },
     });
     await one.outbox.failures.discard({ consumer: 'c' });
     expect(await one.info()).toMatchObject({ dead: 0 });
@@ -140,10 +151,9 @@ describe('what consumers.list and status tell of a consumer', () => {
     up = true;
     await waitFor(async () => (await one.info()).state === 'running');
     await waitFor(() => seen.length === 2);
-    expect(one.events.filter(({ event }) => event === 'consumer:outage').map(({ payload }) => payload['state'])).toEqual([
-      'down',
-      'up',
-    ]);
+    expect(
+      one.events.filter(({ event }) => event === 'consumer:outage').map(({ payload }) => payload['state']),
+    ).toEqual(['down', 'up']);
   });
 
   it('that meets an unknown type: blocked, nothing passed; a process that knows the type goes on', async () => {

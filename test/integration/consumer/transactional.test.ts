@@ -36,8 +36,7 @@ async function countWhileKilled(kills: number, messages: number, options: { tran
   const watcher = await createConsuming({ uri, options: { leaseMs } }, runs);
   await watcher.outbox.start();
   await watcher.put(range(1, messages).map((n) => keyed(n, undefined, 'count')));
-  const spawn = () =>
-    startChild({ uri, database: watcher.database, options: { leaseMs } }, (run) => runs.push(run));
+  const spawn = () => startChild({ uri, database: watcher.database, options: { leaseMs } }, (run) => runs.push(run));
   let next: Promise<ChildOutbox> | undefined = spawn();
   for (let kill = 0; kill < kills; kill += 1) {
     const child: ChildOutbox = await next!;
@@ -65,7 +64,12 @@ describe('a transactional consumer', () => {
     const { uri } = server;
     const leaseMs = 500;
     const watcher = await createConsuming({ uri, options: { leaseMs } });
-    const child = await startChild({ uri, database: watcher.database, options: { leaseMs }, connect: { appName: 'dies' } });
+    const child = await startChild({
+      uri,
+      database: watcher.database,
+      options: { leaseMs },
+      connect: { appName: 'dies' },
+    });
     await watcher.put(range(1, 5).map((n) => keyed(n, 'all', 'count')));
     const fault = await failCommand(
       server.client,
@@ -82,14 +86,17 @@ describe('a transactional consumer', () => {
 
   it('takes back what a failing handler wrote, retries it, and keeps the order of keys and dead letters', async () => {
     const one = await createConsuming();
-    const note = (n: number) => ['count', 'count fail:1', 'count', 'count fail:2', 'count', 'count dead', 'count'][n % 7];
+    const note = (n: number) =>
+      ['count', 'count fail:1', 'count', 'count fail:2', 'count', 'count dead', 'count'][n % 7];
     const all = range(1, 70).map((n) => keyed(n, `k${n % 5}`, note(n)));
     await one.put(all);
     one.consume({ transactional: true as never, retry: quickRetry });
     await settledAt(one, 70);
     const dead = range(1, 70).filter((n) => n % 7 === 5);
     expect(await counted(one)).toEqual(
-      Object.fromEntries(range(0, 5).map((k) => [`k${k}`, range(1, 70).filter((n) => n % 5 === k && n % 7 !== 5).length])),
+      Object.fromEntries(
+        range(0, 5).map((k) => [`k${k}`, range(1, 70).filter((n) => n % 5 === k && n % 7 !== 5).length]),
+      ),
     );
     expect(await one.outbox.failures.list({ consumer: 'c' })).toMatchObject(
       dead.map((position) => ({ position, state: 'dead', attempts: 1 })),
