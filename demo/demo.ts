@@ -26,7 +26,7 @@ let interruptedAt: number | undefined;
 let uri: string | undefined;
 
 async function demo(options: DemoOptions): Promise<number> {
-  const { seed, mongo, kafka } = options;
+  const { seed, mongo, kafka, relay } = options;
   const random = seededRandom(seed);
   const { writers, types } = planWork(options, random);
   const kills = planKills(writers.flat().length, random);
@@ -37,11 +37,12 @@ async function demo(options: DemoOptions): Promise<number> {
   await topic.create();
   const database = await openDatabase(mongo, types, cleanup, console.log);
   console.log(`Broker: ${topic.place}`);
+  console.log(`Relay: ${relay ? 'outbox.relay(), with its own checkpoint' : 'a loop, with a cursor stored by hand'}`);
   console.log(`Seed: ${seed}`);
 
   const progress = startProgress();
   cleanup.add(() => progress.stop());
-  const placed = await run({ database, topic, types, writers, kills }, progress, cleanup);
+  const placed = await run({ database, topic, types, writers, kills, relay }, progress, cleanup);
   progress.stop();
   const findings = verify(placed, await topic.read());
   keep = true;

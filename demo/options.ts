@@ -9,6 +9,8 @@ export interface DemoOptions {
   readonly mongo?: string;
   /** `host:port` of Kafka brokers. */
   readonly kafka?: readonly string[];
+  /** Whether the library's relay publishes, with a checkpoint of its own, instead of a loop with a cursor kept by hand. */
+  readonly relay: boolean;
   /** A file of messages to put instead of made-up orders. */
   readonly input?: string;
 }
@@ -27,6 +29,10 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
     .option('--seed <number>', 'repeats the same orders and kills (default: random)', wholeNumber(0, LARGEST_SEED))
     .option('--mongo <uri>', 'use this replica set, in a database of its own that is dropped at the end')
     .option('--kafka <host:port>', 'publish to this Kafka, to a topic of its own, instead of a file', brokers)
+    .option(
+      '--relay',
+      'publish with outbox.relay(), which keeps its own checkpoint, instead of a loop with a stored cursor',
+    )
     .option('--input <file>', 'put the messages of this file instead of orders: one { type, data } as JSON a line')
     .addHelpText(
       'after',
@@ -38,12 +44,17 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
     .configureOutput({ outputError: (text, write) => write(withoutSecrets(text, uriIn(argv))) })
     .exitOverride();
   command.parse([...argv], { from: 'user' });
-  const { orders, seed, ...given } = command.opts<Partial<DemoOptions>>();
+  const { orders, seed, relay, ...given } = command.opts<Partial<DemoOptions>>();
   const wrongUri = given.mongo === undefined ? undefined : problemOfUri(given.mongo);
   if (wrongUri !== undefined) command.error(`error: option '--mongo <uri>' is invalid. ${wrongUri}`);
   if (given.input !== undefined && orders !== undefined)
     command.error("error: options '--input' and '--orders' exclude each other: a file says itself how many there are");
-  return { orders: orders ?? 2_000, seed: seed ?? Math.floor(Math.random() * LARGEST_SEED), ...given };
+  return {
+    orders: orders ?? 2_000,
+    seed: seed ?? Math.floor(Math.random() * LARGEST_SEED),
+    relay: relay ?? false,
+    ...given,
+  };
 }
 
 /** Found by the driver's own parser, which does not connect. */

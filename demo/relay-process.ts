@@ -1,8 +1,9 @@
-/** The relay: publishes what is in the log, from its stored cursor on. It may be killed anywhere. */
-import mongoose from 'mongoose';
-import type { TopicAddress } from './brokers/broker.js';
+/** The relay: publishes what is in the log, from its stored place on. It may be killed anywhere. */
+import mongoose, { type Connection } from 'mongoose';
+import type { OutboxMessage, ServiceOutbox } from 'service-outbox';
+import type { TopicAddress, TopicWriter } from './brokers/broker.js';
 import { openWriter } from './brokers/open.js';
-import { runChild } from './child-main.js';
+import { runChild, type Send } from './child-main.js';
 import { gather } from './gather.js';
 import { openOutbox, type TypesOfFile } from './outbox.js';
 import { RelayCursor } from './relay-cursor.js';
@@ -12,6 +13,8 @@ export interface RelayTask {
   readonly database: string;
   readonly types: TypesOfFile | undefined;
   readonly topic: TopicAddress;
+  /** Whether the library's relay publishes, and keeps its place. */
+  readonly durable: boolean;
 }
 
 export type RelayReport =
@@ -21,12 +24,31 @@ export type RelayReport =
 
 const MOST_AT_ONCE = 500;
 
-runChild<RelayTask, RelayReport>(async ({ uri, database, types, topic }, send, stop) => {
+/** What a way of publishing is given. */
+interface Means {
+  readonly connection: Connection;
+  readonly outbox: ServiceOutbox<OutboxMessage>;
+  readonly writer: TopicWriter;
+  readonly send: Send<RelayReport>;
+  readonly stop: AbortSignal;
+}
+
+runChild<RelayTask, RelayReport>(async ({ uri, database, types, topic, durable }, send, stop) => {
   const connection = await mongoose.createConnection(uri, { dbName: database }).asPromise();
   const outbox = openOutbox(connection, types);
-  const cursor = new RelayCursor(connection);
   const writer = await openWriter(topic);
 
+  const publishing = durable ? relay : loop;
+  await publishing({ connection, outbox, writer, send, stop });
+
+  await writer.close();
+  await outbox.close();
+  await connection.close();
+});
+
+/** A cursor that is kept by hand. */
+async function loop({ connection, outbox, writer, send, stop }: Means): Promise<void> {
+  const cursor = new RelayCursor(connection);
   const from = (await cursor.load()) ?? 'beginning';
   await send({ kind: 'reading' });
   for await (const messages of gather(outbox.messages(from, { signal: stop }), MOST_AT_ONCE)) {
@@ -37,8 +59,18 @@ runChild<RelayTask, RelayReport>(async ({ uri, database, types, topic }, send, s
     await cursor.store(last.created);
     await send({ kind: 'published', position: last.position });
   }
+}
 
-  await writer.close();
-  await outbox.close();
-  await connection.close();
-});
+/** The library's relay: it stores its checkpoint itself, also behind what is published. */
+async function relay({ outbox, writer, send, stop }: Means): Promise<void> {
+  const publisher = {
+    async publish(messages: Parameters<TopicWriter['publish']>[0]) {
+      await writer.publish(messages);
+      const last = messages.at(-1);
+      if (last !== undefined) await send({ kind: 'published', position: last.position });
+    },
+  };
+  outbox.on('consumer:start', () => void send({ kind: 'reading' }));
+  // Strict, since the closing table counts every position that is lower than one before it.
+  await outbox.relay('demo', publisher, { order: 'strict', batchSize: 100, signal: stop }).closed;
+}

@@ -19,6 +19,8 @@ export interface Run {
   readonly types: TypesOfFile | undefined;
   readonly writers: OrdersByWriter;
   readonly kills: readonly Kill[];
+  /** Whether it is the library's relay that publishes. */
+  readonly relay: boolean;
 }
 
 /** The orders are spread over so long; the relay is away for a few seconds of it. */
@@ -27,7 +29,11 @@ const DURATION_MS = 15_000;
 const SILENCE_MS = 30_000;
 
 /** Places the orders while the relay publishes, is killed and comes back. Returns what the service recorded. */
-export async function run({ database, topic, types, writers, kills }: Run, progress: Progress, cleanup: Cleanup) {
+export async function run(
+  { database, topic, types, writers, kills, relay: durable }: Run,
+  progress: Progress,
+  cleanup: Cleanup,
+) {
   const board = new Board();
   const placed: Placed[] = [];
   const orders = writers.flat().length;
@@ -45,7 +51,12 @@ export async function run({ database, topic, types, writers, kills }: Run, progr
   };
   const failed = (who: string) => (error: Error) => board.fail(new Error(`the ${who} failed: ${error.message}`));
 
-  const relay = new RelayLives({ ...database, types, topic: topic.address }, cleanup, changed, failed('relay'));
+  const relay = new RelayLives(
+    { ...database, types, topic: topic.address, durable },
+    cleanup,
+    changed,
+    failed('relay'),
+  );
   relay.start(kills.length > 0);
   const onReport = (report: ServiceReport): void => {
     if (report.kind === 'done') allPlaced = true;

@@ -11,10 +11,21 @@
  * - log: the capped collection that holds every committed message once, by position.
  * - genesis entry: position 0 of a new log; no message, never delivered and never counted.
  * - sequencer: the elected process that moves messages from pending to the log.
- * - lease: what makes a process the sequencer for a while; epoch: the number that rises by one
- *   each time a lease changes hands.
- * - inbox: the ids of the messages that a consumer has applied; retention: how long it remembers an id.
+ * - lease: what makes a process the sequencer, or the owner of a consumer, for a while; epoch: the number that rises by
+ *   one each time a lease changes hands.
  * - tail: reading the log from a cursor onward, live.
+ * - consumer: named and durable; handles every message of the log, run by one process at a time.
+ * - checkpoint: the position up to which a consumer has handled, parked or filtered out everything.
+ * - window: the messages above the checkpoint that are in flight or handled; what may repeat after a crash.
+ * - publisher: where batches of messages are sent; relay: a consumer that hands them to a publisher.
+ * - attempt: one try to handle a message that counts against it.
+ * - park: to set a failing message aside, copied to the failures with the time of its next attempt, so that others go on.
+ * - failure: a message that is being retried, queued behind one of its key, or given up.
+ * - dead letter: a failure that was given up; kept until it is retried or discarded.
+ * - outage: nothing succeeds; the consumer waits and spends no attempt.
+ * - retention: the log keeps what registered consumers have not passed; floor: the position up to which it may be
+ *   overwritten. Of an inbox: how long it remembers an id.
+ * - inbox: the ids of the messages that a consumer has applied.
  * - stray entry: an entry at a position that the log has already overwritten, inserted late by a
  *   process that was paused; it is never delivered.
  */

@@ -43,7 +43,7 @@ export class RetryAfter extends Error {
 
   /** @throws RangeError when `delayMs` is no number of milliseconds from 0 to 604,800,000 */
   constructor(delayMs: number, message = `retry after ${delayMs} ms`, options?: ErrorOptions) {
-    if (!(delayMs >= 0 && delayMs <= mostRetryAfterMs))
+    if (!(typeof delayMs === 'number' && delayMs >= 0 && delayMs <= mostRetryAfterMs))
       throw new RangeError(
         `RetryAfter takes the milliseconds to wait, 0 to ${mostRetryAfterMs} (a week): got ${shown(delayMs)}`,
       );

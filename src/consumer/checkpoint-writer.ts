@@ -3,6 +3,7 @@ import type { Checkpoint, Fence, Progress } from '../store/consumer-checkpoint.j
 import type { FailureWrite } from '../store/failure-records.js';
 import type { LogMark } from '../store/log-marks.js';
 import type { Store } from '../store/store.js';
+import type { TermSessions } from '../store/term-sessions.js';
 import type { ResolvedConsumerOptions } from './consumer-options.js';
 import type { Solo } from './solo.js';
 import type { Task } from './task.js';
@@ -33,6 +34,7 @@ export class CheckpointWriter {
     private readonly store: Store,
     private readonly fence: Fence,
     private readonly window: Window<Task>,
+    private readonly sessions: TermSessions,
     private readonly solo: Solo,
     private readonly options: Pick<ResolvedConsumerOptions, 'batchSize' | 'transactional'>,
     checkpoint: Checkpoint,
@@ -110,6 +112,7 @@ export class CheckpointWriter {
           this.fence,
           progress,
           changes.map(({ write }) => write),
+          this.sessions,
         ))
       )
         return false;

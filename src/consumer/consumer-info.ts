@@ -3,6 +3,7 @@ import type { StoredConsumer } from '../store/list-consumers.js';
 
 /** What the owner told with a renewal. */
 interface Report {
+  epoch?: number;
   state?: ConsumerInfo['state'];
   lastError?: ConsumerInfo['lastError'];
   inFlight?: ConsumerInfo['inFlight'];
@@ -14,7 +15,9 @@ interface Report {
  */
 export function toConsumerInfo(stored: StoredConsumer, newest: number, now: Date, standsBy: boolean): ConsumerInfo {
   const { name, position, owner, epoch, alive, paused, retrying, dead, oldestWaiting } = stored;
-  const report = (stored.report ?? {}) as Report;
+  const told = (stored.report ?? {}) as Report;
+  // What an earlier owner told holds no more, once there is another.
+  const report: Report = alive && told.epoch !== epoch ? { lastError: told.lastError ?? null } : told;
   const lag = Math.max(0, newest - position);
   return {
     name,

@@ -202,7 +202,7 @@ export class Consumers<M extends OutboxMessage> {
         }
         const fence = { consumer: name, epoch: answer.epoch, wtimeoutMs: options.leaseMs };
         // From here on no earlier owner can write.
-        if ((await takeOver(store, fence)) === undefined) throw unknown(name);
+        if ((await takeOver(store, fence, answer.lease)) === undefined) throw unknown(name);
         if (!(await change(fence))) throw unknown(name);
         return;
       }

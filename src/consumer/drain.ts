@@ -8,6 +8,7 @@ import { acquireLease, releaseLease, renewLease, renewedAt, type LeaseClaim } fr
 import { readConsumers } from '../store/list-consumers.js';
 import type { StoredEntry } from '../store/read-log-page.js';
 import { readPendingStatus } from '../store/read-status.js';
+import type { Document } from '../store/store.js';
 import type { ResolvedConsumerOptions } from './consumer-options.js';
 import { register } from './register.js';
 import type { ConsumerHost } from './running-consumer.js';
@@ -53,7 +54,7 @@ export class Drain {
       if (!('lease' in held)) return { ...nothing, ...(await whatIsLeft(host, name)), heldBy: held.heldBy };
       const { lease, claim } = held;
       try {
-        const counts = await this.#runTerm(lease, time);
+        const counts = await this.#runTerm(lease, held.document, time);
         return { ...counts, ...(await whatIsLeft(host, name)), heldBy: null };
       } finally {
         lease.finish('closed');
@@ -66,7 +67,9 @@ export class Drain {
   }
 
   /** The lease, or who holds it where it can't be had in time. */
-  async #acquire(stop: AbortSignal): Promise<{ lease: HeldLease; claim: LeaseClaim } | { heldBy: string }> {
+  async #acquire(
+    stop: AbortSignal,
+  ): Promise<{ lease: HeldLease; claim: LeaseClaim; document: Document } | { heldBy: string }> {
     const { store, standby, owner, options } = this.host;
     const claim = { id: consumerLease(this.name), owner, leaseMs: options.leaseMs };
     const leaveStandby = standby.use();
@@ -85,10 +88,10 @@ export class Drain {
             changes = failuresChanged(renewed);
             return renewedAt(renewed);
           });
-          return { lease, claim };
+          return { lease, claim, document: answer.lease };
         }
         const { owner: other, paused } = answer.lease;
-        const heldBy = paused ? 'a pause' : typeof other === 'string' ? other : 'a request';
+        const heldBy = (paused ?? null) !== null ? 'a pause' : typeof other === 'string' ? other : 'a request';
         if (this.options.ifHeld === 'return' || stop.aborted) return { heldBy };
         await standby.wait(claim.id, answer.seenAt, answer.expiresInMs, stop);
       }
@@ -99,11 +102,12 @@ export class Drain {
 
   async #runTerm(
     lease: HeldLease,
+    document: Document,
     time: DrainTime,
   ): Promise<Pick<DrainReport, 'handled' | 'failed' | 'dead' | 'nextAttemptAt'>> {
     const { host, name, work, options } = this;
     const fence = { consumer: name, epoch: lease.epoch, wtimeoutMs: host.options.leaseMs };
-    const checkpoint = await takeOver(host.store, fence);
+    const checkpoint = await takeOver(host.store, fence, document);
     if (checkpoint === undefined) return nothing;
     const over = new AbortController();
     const sequenced = host.sequence(AbortSignal.any([time.stop, over.signal]));

@@ -4,6 +4,7 @@ import type { Delivered, OutboxMessage } from '../message.js';
 import type { HandlerContext } from '../handler.js';
 import { handleInTransaction } from '../store/commit-progress.js';
 import type { Progress } from '../store/consumer-checkpoint.js';
+import { endSessions } from '../store/term-sessions.js';
 import { freshMessage, freshMessages, lazySignal, type Runner } from './runner.js';
 import type { Settlement } from './settlement.js';
 import type { Task } from './task.js';
@@ -93,15 +94,27 @@ export class HandlerRunner implements Runner {
     const { state } = this;
     const progress = state.writer.progressWith(task);
     const record = task.source === 'failures' ? task.position : undefined;
-    // The transaction can't be left open for a handler that does not settle.
+    const { signal } = context;
+    let open: ClientSession | undefined;
+    // The body is never left while the handler runs: what it still writes would then go outside the transaction.
+    const handle = async (session: ClientSession): Promise<void> => {
+      open = session;
+      signal.throwIfAborted();
+      await this.handle(message, { ...context, signal, session });
+      signal.throwIfAborted();
+    };
+    // A handler that does not settle is not waited for: its transaction ends at once, and can't be committed.
     const aborted = new Promise<never>((_, reject) => {
-      context.signal.addEventListener('abort', () => reject(context.signal.reason as Error), { once: true });
+      const end = () => {
+        reject(signal.reason as Error);
+        if (open !== undefined) endSessions(state.host.store, [open.id?.id]).catch(() => undefined);
+      };
+      signal.addEventListener('abort', end, { once: true });
     });
-    aborted.catch(() => undefined);
-    const handle = (session: ClientSession) =>
-      Promise.race([Promise.resolve(this.handle(message, { ...context, session })), aborted]);
     try {
-      const outcome = await handleInTransaction(state.host.store, state.fence, handle, progress, record);
+      const { store } = state.host;
+      const run = handleInTransaction(store, state.fence, handle, progress, record, state.sessions);
+      const outcome = await Promise.race([run, aborted]);
       if (outcome === 'lost') state.lost = true;
       return outcome === 'done' ? progress : undefined;
     } catch (error) {

@@ -104,14 +104,24 @@ export class Outage<I> {
   /** When suspects are convicted for want of others to compare them with; undefined without suspects. */
   get graceEnds(): number | undefined {
     const first = this.#suspects[0];
-    return first === undefined ? undefined : first.failedAt + Math.min(mostGraceMs, this.retry.initialDelayMs);
+    return first === undefined ? undefined : first.failedAt + this.#graceMs;
   }
 
-  /** Nothing else is under way or to be run, and `graceEnds` has passed. */
-  convictAll(): Verdict<I> {
-    const convicted = this.#suspects;
-    this.#suspects = [];
+  /**
+   * Nothing more can be begun: suspects are convicted once their grace has passed, unless a run is under way that began
+   * after they had failed, and will show whether they failed by themselves.
+   *
+   * @param newest number of the latest run under way; 0 without any
+   */
+  convictAlone(now: number, newest: number): Verdict<I> {
+    const alone = ({ failedAs, failedAt }: Suspect<I>) => failedAs > newest && now >= failedAt + this.#graceMs;
+    const convicted = this.#suspects.filter(alone);
+    this.#suspects = this.#suspects.filter((suspect) => !alone(suspect));
     return { convicted, givenBack: [] };
+  }
+
+  get #graceMs(): number {
+    return Math.min(mostGraceMs, this.retry.initialDelayMs);
   }
 
   /** When the next probe may be run; undefined while up. */

@@ -1,4 +1,5 @@
 import { OutboxError } from '../errors.js';
+import { readNewest } from '../store/log-bounds.js';
 import { readBegunRecords, readRecord } from '../store/failure-records.js';
 import type { FailureLoader } from './failure-loader.js';
 import type { Settlement } from './settlement.js';
@@ -10,7 +11,10 @@ export async function recover(state: TermState, failures: FailureLoader, settlem
   const { host, setup, solo } = state;
   const { consumer, options, checkpoint } = setup;
   await failures.start();
-  if (checkpoint.begun !== null) await readSoloRecords(state);
+  if (checkpoint.begun !== null) {
+    solo.endAt((await readNewest(host.store))?.position ?? 0);
+    await readSoloRecords(state);
+  }
   // One of the log is found when it is read.
   if (solo.died?.source !== 'failures') return;
   const record = await readRecord(host.store, consumer, solo.died.position);

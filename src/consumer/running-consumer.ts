@@ -119,7 +119,7 @@ export class RunningConsumer implements Consumer {
         {
           claim,
           seen: (lease) => this.#seen(lease),
-          lead: (lease) => this.#lead(lease),
+          lead: (lease, document) => this.#lead(lease, document),
           report: () => ({ report: this.#term?.report() ?? null }),
           lastReport: () => ({ report: this.#lastReport }),
           renewed: (lease) => this.#renewed(lease),
@@ -157,13 +157,10 @@ export class RunningConsumer implements Consumer {
     this.#changes = failuresChanged(lease);
   }
 
-  async #lead(lease: HeldLease): Promise<number | void> {
+  async #lead(lease: HeldLease, document: Document): Promise<number | void> {
     const { host, name, work, options } = this;
-    const checkpoint = await takeOver(host.store, {
-      consumer: name,
-      epoch: lease.epoch,
-      wtimeoutMs: host.options.leaseMs,
-    });
+    const fence = { consumer: name, epoch: lease.epoch, wtimeoutMs: host.options.leaseMs };
+    const checkpoint = await takeOver(host.store, fence, document);
     if (checkpoint === undefined) {
       const { fixed } = await readRegistration(host.store, name);
       if (fixed === undefined) throw removed(name);

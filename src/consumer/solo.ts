@@ -13,7 +13,7 @@ export class Solo {
   /** What an earlier owner ran alone when it died. */
   readonly died: Checkpoint['solo'];
   /** Messages of the log up to here were in flight. */
-  readonly #end: number;
+  #end: number;
   /** Positions of failures that were in flight. */
   #records = new Set<number>();
   #next: Task | undefined;
@@ -25,6 +25,11 @@ export class Solo {
 
   isOn(position: number): boolean {
     return position < this.#end || this.#records.size > 0;
+  }
+
+  /** What was appended later than this was not in flight. */
+  endAt(position: number): void {
+    this.#end = Math.min(this.#end, position);
   }
 
   /** Failures that were begun and whose end is not known; once more after some were discarded. */

@@ -3,9 +3,10 @@ import type { ErrorInfo } from '../handler.js';
 import type { HeldLease } from '../internal/held-lease.js';
 import type { Delivered, OutboxMessage } from '../message.js';
 import type { ResolvedOptions } from '../options.js';
-import type { Checkpoint, Fence } from '../store/consumer-checkpoint.js';
+import { consumerLease, type Checkpoint, type Fence } from '../store/consumer-checkpoint.js';
 import type { StoredEntry } from '../store/read-log-page.js';
 import type { Store } from '../store/store.js';
+import { TermSessions } from '../store/term-sessions.js';
 import { CheckpointWriter } from './checkpoint-writer.js';
 import type { ResolvedConsumerOptions } from './consumer-options.js';
 import { toErrorInfo } from './error-info.js';
@@ -60,6 +61,7 @@ export class TermState {
   readonly writer: CheckpointWriter;
   readonly outage: Outage<Task>;
   readonly solo: Solo;
+  readonly sessions: TermSessions;
   /** What is in flight, in the order in which it was started. */
   readonly running = new Map<Task, Run>();
   readonly counts = { handled: 0, failed: 0, dead: 0 };
@@ -81,7 +83,16 @@ export class TermState {
     this.fence = { consumer, epoch: lease.epoch, wtimeoutMs: host.options.leaseMs };
     this.window = new Window<Task>(checkpoint);
     this.solo = new Solo(checkpoint);
-    this.writer = new CheckpointWriter(host.store, this.fence, this.window, this.solo, options, checkpoint);
+    this.sessions = new TermSessions(host.store, consumerLease(consumer), lease.epoch, this.fence.wtimeoutMs);
+    this.writer = new CheckpointWriter(
+      host.store,
+      this.fence,
+      this.window,
+      this.sessions,
+      this.solo,
+      options,
+      checkpoint,
+    );
     this.outage = new Outage(options.retry);
   }
 

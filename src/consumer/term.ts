@@ -80,7 +80,7 @@ export class Term {
   }
 
   /** What is told of it with each renewal of the lease. */
-  report(): { state: string; lastError: ErrorInfo | null; inFlight: object[] } {
+  report(): { epoch: number; state: string; lastError: ErrorInfo | null; inFlight: object[] } {
     const now = performance.now();
     const inFlight = [...this.#state.running.keys()].slice(0, mostTold).map((task) => ({
       position: task.position,
@@ -88,7 +88,8 @@ export class Term {
       attempt: task.attempt,
       sinceMs: Math.round(now - task.startedAt),
     }));
-    return { state: this.#told, lastError: this.#state.lastError, inFlight };
+    const { epoch } = this.#state.setup.lease;
+    return { epoch, state: this.#told, lastError: this.#state.lastError, inFlight };
   }
 
   /** Somebody wants to pause, rewind or remove the consumer. */
@@ -134,7 +135,7 @@ export class Term {
   get #told(): string {
     const { outage, window, running, setup } = this.#state;
     if (outage.isDown) return 'backing-off';
-    if (this.#intake.unknownType !== undefined) return 'blocked';
+    if (this.#intake.unknownType !== undefined && window.buffered.count === 0) return 'blocked';
     const { order, onDeadLetter } = setup.options;
     const waits = order === 'strict' && onDeadLetter === 'block' && window.blockedLanes().length > 0;
     return waits && this.#failures.nextDue === undefined && running.size === 0 ? 'blocked' : 'running';
@@ -214,10 +215,9 @@ export class Term {
       if (task === undefined) break;
       this.#start(this.#batch(task), false);
     }
-    // Nothing else can be begun to compare the failed messages with.
-    const { graceEnds } = outage;
-    const stuck = running.size === 0 && !writer.busy && !solo.isUnwritten;
-    if (stuck && graceEnds !== undefined && now >= graceEnds) this.#settlement.apply(outage.convictAll());
+    if (!outage.hasSuspects || writer.busy || solo.isUnwritten) return;
+    const newest = [...running.keys()].reduce((most, { order }) => Math.max(most, order), 0);
+    this.#settlement.apply(outage.convictAlone(now, newest));
   }
 
   /** The task, if it may be begun now: within the window, and recorded as begun where it must be. */
@@ -388,7 +388,8 @@ export class Term {
     if (!writer.busy && !this.#failures.isBusy) {
       if (this.#retryAt > now) times.push(this.#retryAt);
       else {
-        if (idle) times.push(outage.probeAt, outage.graceEnds);
+        times.push(outage.graceEnds);
+        if (idle) times.push(outage.probeAt);
         const mayStore = this.#progressSince !== undefined && (idle || !setup.options.transactional);
         if (mayStore) times.push((this.#progressSince as number) + commitDelayMs);
         const due = outage.isDown || writer.hasChanges ? undefined : this.#failures.dueInMs;

@@ -16,7 +16,7 @@ export interface Candidate {
    * Acts while the lease is held; the lease is given back when it returns.
    * @returns for how many milliseconds the lease is left to others before it is asked for again
    */
-  lead(lease: HeldLease): Promise<number | void>;
+  lead(lease: HeldLease, document: Document): Promise<number | void>;
   /** What each renewal leaves in the lease document. */
   report?(): Document;
   /** What giving the lease back leaves there. */
@@ -80,7 +80,7 @@ export async function campaign(
 async function lead(store: Store, candidate: Candidate, lease: HeldLease, seen: Document): Promise<number | void> {
   try {
     candidate.seen?.(seen);
-    return await candidate.lead(lease);
+    return await candidate.lead(lease, seen);
   } finally {
     lease.finish('closed');
     // Also when it expired: by then this process does nothing with it any more, and nobody else need wait.

@@ -3,6 +3,7 @@ import { writeCheckpoint, type Fence, type Progress } from './consumer-checkpoin
 import { writeFailures, type FailureWrite } from './failure-records.js';
 import { inTransaction, inTransactionCollection, transactionOptions } from './in-transaction.js';
 import type { Store } from './store.js';
+import type { TermSessions } from './term-sessions.js';
 
 /** Thrown out of a transaction to abort it. */
 const lost = new Error('the lease is lost');
@@ -16,16 +17,18 @@ export async function commitProgress(
   fence: Fence,
   progress: Progress,
   failures: readonly FailureWrite[],
+  sessions: TermSessions,
 ): Promise<boolean> {
   if (failures.length === 0) return writeCheckpoint(store, fence, progress);
   const write = await writeFailures(store, fence, failures);
   try {
-    await inTransaction(store, fence.wtimeoutMs, async (session) => {
+    const work = async (session: ClientSession): Promise<void> => {
       await write(session);
       // Last: after a kill -9 its lock lives on for up to a minute, and the next owner waits for it. A takeover since the
       // transaction began conflicts with it all the same.
       if (!(await writeCheckpoint(store, fence, progress, session))) throw lost;
-    });
+    };
+    await inTransaction(store, fence.wtimeoutMs, work, (session) => sessions.note(session));
     return true;
   } catch (error) {
     if (error === lost) return false;
@@ -49,9 +52,11 @@ export async function handleInTransaction(
   handle: (session: ClientSession) => Promise<unknown>,
   progress: Progress,
   record: number | undefined,
+  sessions: TermSessions,
 ): Promise<'done' | 'lost' | 'discarded'> {
   try {
     await store.connection.transaction(async (session) => {
+      await sessions.note(session);
       await handle(session);
       if (record !== undefined) {
         const failures = inTransactionCollection(store, 'failures');

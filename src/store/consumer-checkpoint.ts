@@ -1,6 +1,8 @@
 import type { ClientSession } from 'mongoose';
+import { serverCode } from '../errors.js';
 import { inTransactionCollection } from './in-transaction.js';
 import { toBigInt, type Int64 } from './int64.js';
+import { endLeftSessions } from './term-sessions.js';
 import { writeMajority, type Document, type Store } from './store.js';
 
 /** The `_id` of a consumer's lease in `<name>.state`. It outlives the consumer, so that an epoch never comes back. */
@@ -28,6 +30,11 @@ export interface Checkpoint {
   solo: { position: number; source: 'log' | 'failures' } | null;
 }
 
+/** How long, in milliseconds, a takeover waits for a transaction of the owner before: it may be about to commit. */
+const patienceMs = 200;
+/** MaxTimeMSExpired. */
+const maxTimeExpired = 50;
+
 /** What a write of the checkpoint changes. */
 export interface Progress {
   position: number;
@@ -42,16 +49,23 @@ export interface Progress {
 
 /**
  * Writes the epoch into the checkpoint, only over a smaller one, and reads it: from then on no earlier owner can write.
+ * @param lease the lease as it was acquired; it names the sessions of the owner before
  * @returns undefined when a later epoch has been written, or the consumer is not registered
  */
-export async function takeOver(store: Store, fence: Fence): Promise<Checkpoint | undefined> {
-  const checkpoint = await store
-    .collection('state')
-    .findOneAndUpdate(
-      { _id: consumerCheckpoint(fence.consumer), epoch: { $lt: fence.epoch } } as Document,
-      { $set: { epoch: fence.epoch }, $inc: { fence: 1 as never } },
-      { returnDocument: 'after', writeConcern: writeMajority(fence.wtimeoutMs) },
-    );
+export async function takeOver(store: Store, fence: Fence, lease: Document): Promise<Checkpoint | undefined> {
+  const write = (options: { maxTimeMS?: number }) =>
+    store
+      .collection('state')
+      .findOneAndUpdate(
+        { _id: consumerCheckpoint(fence.consumer), epoch: { $lt: fence.epoch } } as Document,
+        { $set: { epoch: fence.epoch }, $inc: { fence: 1 as never } },
+        { returnDocument: 'after', writeConcern: writeMajority(fence.wtimeoutMs), ...options },
+      );
+  const checkpoint = await write({ maxTimeMS: patienceMs }).catch(async (error: unknown) => {
+    if (serverCode(error) !== maxTimeExpired) throw error;
+    await endLeftSessions(store, lease);
+    return write({});
+  });
   return checkpoint === null ? undefined : toCheckpoint(checkpoint);
 }
 

@@ -11,14 +11,16 @@ export const transactionOptions = (wtimeoutMs: number) =>
     readPreference: 'primary',
   }) as const;
 
-/** Runs `work` in a transaction of a session of its own; `work` is run again after a transient error. */
+/** Runs `work` in a transaction of a session of its own, first `begun` once; `work` is run again after a transient error. */
 export async function inTransaction<T>(
   store: Store,
   wtimeoutMs: number,
   work: (session: ClientSession) => Promise<T>,
+  begun?: (session: ClientSession) => Promise<void>,
 ): Promise<T> {
   const session = store.session();
   try {
+    await begun?.(session);
     return await session.withTransaction(() => work(session), transactionOptions(wtimeoutMs));
   } finally {
     void session.endSession().catch(() => undefined);

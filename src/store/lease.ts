@@ -48,6 +48,8 @@ export async function acquireLease(store: Store, claim: LeaseClaim): Promise<Lea
   const session = store.session();
   try {
     const other = await readLease(store, claim.id, session);
+    // Given back between the two: no later change would end the wait.
+    if (other?.owner === null && isOpenTo(claim, other.lease)) return await acquireLease(store, claim);
     if (other !== undefined)
       return {
         held: false,
@@ -61,6 +63,13 @@ export async function acquireLease(store: Store, claim: LeaseClaim): Promise<Lea
   }
   await createLease(store, claim.id, claim.leaseMs);
   return acquireLease(store, claim);
+}
+
+/** Whether neither a pause nor a request of somebody else keeps the claim from the lease. */
+function isOpenTo(claim: LeaseClaim, lease: Document): boolean {
+  const request = lease['request'] as { id?: unknown } | null | undefined;
+  if (claim.request !== undefined) return request?.id === claim.request;
+  return (request ?? null) === null && (lease['paused'] ?? null) === null;
 }
 
 /** A free lease of epoch 0, unless there is one; the server allows no upsert with the time condition of `acquireLease`. */

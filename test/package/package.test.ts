@@ -136,13 +136,12 @@ describe('installed in a project', () => {
     expect(JSON.parse(await project.node('both.mjs'))).toEqual([false, 'NAME_IN_USE', true]);
   });
 
-  it('runs the example of the README, its two placeholders filled in', async () => {
+  it('runs the example of the README, its placeholder filled in', async () => {
     const code = await readmeExample();
     const filledIn = code
       .replace(/mongodb:\/\/[^']*/, set.uri.replace('/?', '/readme?'))
-      .concat('\nfunction loadCursor() { return "beginning"; }')
-      .concat('\nfunction publish({ type, data, position }) { console.log(JSON.stringify({ type, data, position })); }')
-      .concat('\nfunction storeCursor() { process.exit(); }');
+      .concat('\nfunction send([{ type, data, position }]) {')
+      .concat('\n  console.log(JSON.stringify({ type, data, position }));\n  process.exit();\n}');
     const { outputText } = ts.transpileModule(filledIn, {
       compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 },
     });
@@ -211,11 +210,7 @@ describe('its types', () => {
   });
 
   it('let the example of the README compile as it stands', async () => {
-    const placeholders = `
-      declare function loadCursor(): Promise<Date | number>;
-      declare function publish(message: unknown): Promise<void>;
-      declare function storeCursor(cursor: Date | number): Promise<void>;
-    `;
+    const placeholders = '\ndeclare function send(messages: readonly unknown[]): Promise<void>;\n';
     await project.write({ 'readme.mts': `${await readmeExample()}${placeholders}` });
     const options = { module: 'node16', moduleResolution: 'node16', target: 'es2022', skipLibCheck: true };
     expect(await project.compile({ ...options, lib: ['es2022', 'esnext.disposable'] }, ['readme.mts'])).toBe('');

@@ -1,0 +1,22 @@
+import mongoose from 'mongoose';
+import { startReplicaSet } from '../dev/replica-set.js';
+import { resolveMongod } from '../dev/mongod.js';
+import { ServiceOutbox } from '../src/index.js';
+import { Store } from '../src/store/store.js';
+import { TermSessions } from '../src/store/term-sessions.js';
+const set = await startReplicaSet({ mongod: (await resolveMongod()) as never });
+const connection = await mongoose.createConnection(set.uri, { dbName: 'x' }).asPromise();
+const outbox = new ServiceOutbox<{ type: 'a'; data: { n: number } }>('O', { a: { data: { n: { type: Number, required: true } } } }, { connection, leaseMs: 1000 });
+await outbox.put({ type: 'a', data: { n: 1 } }, null);
+console.log(await outbox.drain('d', () => {}));
+// a transaction left open that holds the checkpoint
+const store = new Store(connection, 'O');
+const lease = await connection.db!.collection('O.state').findOne({ _id: 'lease:d' as never });
+const session = store.session();
+await new TermSessions(store, 'lease:d', Number(lease!.epoch), 1000).note(session);
+session.startTransaction();
+await connection.db!.collection('O.state').updateOne({ _id: 'checkpoint:d' as never }, { $inc: { fence: 1 } as never }, { session });
+await outbox.put({ type: 'a', data: { n: 2 } }, null);
+const t = performance.now();
+console.log(await outbox.drain('d', () => {}), Math.round(performance.now() - t), 'ms');
+await outbox.close(); await connection.close(); await set.stop();
