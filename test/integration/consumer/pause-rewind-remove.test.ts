@@ -207,10 +207,7 @@ describe('remove', () => {
       await expect(closed).rejects.toMatchObject({ code: 'CONSUMER_REMOVED' });
     expect(await third.outbox.consumers.list()).toEqual([]);
     expect(await third.outbox.failures.list({ all: true })).toEqual([]);
-    const state = await owner.connection
-      .collection('Outbox.state')
-      .find({ _id: /:c$/ })
-      .toArray();
+    const state = await owner.connection.collection('Outbox.state').find({ _id: /:c$/ }).toArray();
     expect(state.map(({ _id }) => String(_id))).toEqual(['lease:c']);
     // The same name may be used again, in the same process, otherwise than before, and at once.
     const startedAt = performance.now();
