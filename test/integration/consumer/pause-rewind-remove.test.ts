@@ -200,6 +200,11 @@ describe('remove', () => {
     const standby = operator.consume();
     await owner.put([keyed(1), keyed(2, 'b', 'dead')]);
     await handled(owner, 2);
+    for (const reason of ['one', 'two', 'three']) {
+      await operator.outbox.consumers.pause('c', { reason });
+      await operator.outbox.consumers.resume('c');
+    }
+    await waitFor(async () => (await owner.info()).state === 'running');
     const { epoch } = await owner.info();
     const third = await createConsuming({ database: owner.database, options: { leaseMs } }, runs);
     await third.outbox.consumers.remove('c');
