@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { OutboxError, type ConsumerOptions, type DrainOptions } from '../../../src/index.js';
-import { waitFor } from '../../support/create-outbox.js';
+import { type TestMessage, waitFor } from '../../support/create-outbox.js';
 import { rejection } from '../../support/payloads.js';
 import { keyed, reached, watchedOutbox, type WatchedOutbox } from '../../support/watched-outbox.js';
 
@@ -163,7 +163,7 @@ it('options that are undefined are as good as left out', async () => {
     'onDeadLetter',
     'signal',
   ];
-  const options = Object.fromEntries(names.map((name) => [name, undefined])) as ConsumerOptions & {
+  const options = Object.fromEntries(names.map((name) => [name, undefined])) as ConsumerOptions<TestMessage['type']> & {
     transactional?: false;
   };
   made.outbox.consume('c', ignore, options);

@@ -42,6 +42,7 @@ describe('what is told of a consumer', () => {
     alive: true,
     renewedAt: secondsAgo(1),
     report: {
+      epoch: 7,
       state: 'backing-off',
       lastError: { name: 'Error', message: 'down' },
       inFlight: [{ position: 41, id: 'x', attempt: 1, sinceMs: 5 }],
@@ -89,6 +90,12 @@ describe('what is told of a consumer', () => {
     ['what waits came after the clock was read', { oldestWaiting: secondsAgo(-1) }, 41, { lag: 1, lagMs: 0 }],
     ['the oldest that waits was not found', { oldestWaiting: undefined }, 41, { lag: 1, lagMs: 0 }],
     ['nothing was ever told', { report: null }, 41, { state: 'running', lastError: null, inFlight: [] }],
+    [
+      'the owner before told it',
+      { epoch: 8 },
+      41,
+      { state: 'running', lastError: { name: 'Error', message: 'down' }, inFlight: [] },
+    ],
     ['the checkpoint is newer than the renewal', { checkpointAt: now }, 41, { updatedAt: now }],
     ['nobody ever renewed', { renewedAt: undefined }, 41, { updatedAt: secondsAgo(3) }],
   ])('where %s', (_what, change, newest, expected) => {

@@ -65,9 +65,14 @@ describe('while the destination is up', () => {
     outage.failed('a', new Error(), 70);
     outage.failed('b', new Error(), 90);
     expect(outage.graceEnds).toBe(570);
-    expect(convicted(outage.convictAll())).toEqual(['a', 'b']);
+    expect(outage.convictAlone(569, 0)).toEqual(none);
+    expect(convicted(outage.convictAlone(570, 0))).toEqual(['a']);
+    expect(outage.graceEnds).toBe(590);
+    const later = outage.start();
+    expect(outage.convictAlone(590, later)).toEqual(none);
+    expect(convicted(outage.convictAlone(590, 0))).toEqual(['b']);
     expect(outage.graceEnds).toBeUndefined();
-    expect(outage.convictAll()).toEqual(none);
+    expect(outage.convictAlone(590, 0)).toEqual(none);
   });
 
   it('they wait no longer for it than the first delay of a retry', () => {
@@ -308,7 +313,8 @@ describe('any course of events', () => {
           if (caller.outage.isDown) caller.now += 60_000;
           caller.step(round % 2, true);
         }
-        if (!caller.outage.isDown && caller.outage.hasSuspects) caller.apply(caller.outage.convictAll());
+        if (!caller.outage.isDown && caller.outage.hasSuspects)
+          caller.apply(caller.outage.convictAlone(caller.now + 60_000, 0));
         expect([...caller.waiting, ...caller.running.keys(), ...caller.held]).toEqual([]);
         expect(caller.outage.isDown).toBe(false);
       }),
