@@ -60,25 +60,21 @@ describe('a transactional consumer', () => {
     expect(await countWhileKilled(3, 400, { transactional: false })).toBeGreaterThan(400);
   }, 60_000);
 
-  it('counts exactly when it is killed while its commit is under way', async () => {
+  it.each([
+    { what: 'arrives late', fault: { blockConnection: true, blockTimeMS: 800 } },
+    { what: 'never arrives', fault: { closeConnection: true } },
+  ])('counts exactly when it is killed while its commit is under way, and $what', async ({ what, fault }) => {
     const { uri } = server;
     const leaseMs = 500;
+    const appName = `dies and ${what}`;
     const watcher = await createConsuming({ uri, options: { leaseMs } });
-    const child = await startChild({
-      uri,
-      database: watcher.database,
-      options: { leaseMs },
-      connect: { appName: 'dies' },
-    });
+    const child = await startChild({ uri, database: watcher.database, options: { leaseMs }, connect: { appName } });
     await watcher.put(range(1, 5).map((n) => keyed(n, 'all', 'count')));
-    const fault = await failCommand(
-      server.client,
-      { failCommands: ['commitTransaction'], appName: 'dies', blockConnection: true, blockTimeMS: 800 },
-      { times: 1 },
-    );
+    const commits = await failCommand(server.client, { failCommands: ['commitTransaction'], appName, ...fault });
     await child.order({ do: 'consume', options: { transactional } });
-    await fault.met();
+    await commits.met();
     await child.kill9();
+    await commits.off();
     watcher.consume({ transactional: true as never });
     await settledAt(watcher, 5);
     expect(await counted(watcher)).toEqual({ all: 5 });
