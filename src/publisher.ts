@@ -23,6 +23,9 @@ export interface PublishContext {
 
 /** Which messages of a batch failed by themselves. */
 export interface PublishResult {
-  /** Later messages of a failed one's key in the same batch count as not done either; all others are done. */
+  /**
+   * Every message that was not published, those not tried included. Later messages of a failed one's key in the same
+   * batch count as not done either; all others are done, also with `order: "strict"`.
+   */
   readonly failed: readonly { position: number; error: unknown }[];
 }
