@@ -6,7 +6,7 @@ import type { Publisher, PublishContext, PublishResult } from '../publisher.js';
 
 type AnyMessage = Delivered<OutboxMessage>;
 /** What a handler is called with; `session` only with `transactional: true`. */
-export type RunContext = Omit<TransactionalContext, 'session'> & { session?: ClientSession };
+type RunContext = Omit<TransactionalContext, 'session'> & { session?: ClientSession };
 type AnyHandler = (message: AnyMessage, context: RunContext) => unknown;
 
 /** What a consumer does with messages: handle them one by one, or publish them in batches. */

@@ -73,7 +73,7 @@ export async function takeOver(store: Store, fence: Fence, lease: Document): Pro
   return taken;
 }
 
-export function toCheckpoint(document: Document): Checkpoint {
+function toCheckpoint(document: Document): Checkpoint {
   const { position, bytes, begun, handled, solo } = document;
   const alone = solo as { position: number; source: 'log' | 'failures' } | null | undefined;
   return {
