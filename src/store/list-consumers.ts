@@ -28,14 +28,15 @@ export async function readConsumers(
   const state = store.collection('state');
   const which = (prefix: string) =>
     only === undefined ? { $gte: `${prefix}:`, $lt: `${prefix};` } : { $eq: `${prefix}:${only}` };
-  const [documents, newest, counts] = await Promise.all([
-    state
-      .aggregate([
-        { $match: { $or: [{ _id: which('checkpoint') }, { _id: which('lease') }] } },
-        { $addFields: { now: '$$NOW' } },
-        { $sort: { _id: 1 } },
-      ])
-      .toArray(),
+  // First: what a checkpoint has passed since is then among the failures that are counted, and not nowhere.
+  const documents = await state
+    .aggregate([
+      { $match: { $or: [{ _id: which('checkpoint') }, { _id: which('lease') }] } },
+      { $addFields: { now: '$$NOW' } },
+      { $sort: { _id: 1 } },
+    ])
+    .toArray();
+  const [newest, counts] = await Promise.all([
     store.collection('log').findOne({}, { sort: { _id: -1 }, projection: { _id: 1 } }),
     store
       .collection('failures')
