@@ -48,7 +48,7 @@ describe('drain', () => {
   it('counts messages of a transactional handler alike', async () => {
     const one = await createConsuming();
     await one.put(range(1, 5).map((n) => keyed(n, 'a', 'count')));
-    const report = await one.outbox.drain('c', one.work.handle, { transactional: true as never });
+    const report = await one.outbox.drain('c', one.work.handle, { transactional: true });
     expect(report).toEqual({ ...nothingLeft, handled: 5 });
     expect(await one.connection.collection('projection').findOne()).toMatchObject({ count: 5 });
   });
