@@ -1,6 +1,7 @@
 import type { ErrorInfo } from '../handler.js';
 
 const mostText = 2_000;
+const mostCode = 200;
 const mostStackLines = 12;
 /** User and password of a URI, as drivers and clients put them into their errors. */
 const credentials = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/]*@/gi;
@@ -25,12 +26,12 @@ function read(error: unknown): ErrorInfo {
   return {
     name: typeof name === 'string' && name !== '' ? text(name) : (error.constructor?.name ?? 'Object'),
     message: typeof message === 'string' ? text(message) : 'something without a message was thrown',
-    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(typeof code === 'number' ? { code } : typeof code === 'string' ? { code: text(code, mostCode) } : {}),
     ...(typeof stack === 'string' ? { stack: text(stack.split('\n').slice(0, mostStackLines).join('\n')) } : {}),
   };
 }
 
-function text(value: string): string {
+function text(value: string, most = mostText): string {
   const safe = value.replace(credentials, '$1***@');
-  return safe.length > mostText ? `${safe.slice(0, mostText)}…` : safe;
+  return safe.length > most ? `${safe.slice(0, most)}…` : safe;
 }

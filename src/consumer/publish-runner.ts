@@ -71,7 +71,7 @@ export class PublishRunner implements Runner {
         continue;
       }
       if (key !== undefined) failedKeys.add(key);
-      if (behind) window.giveBack(task);
+      if (behind || this.state.aborted) window.giveBack(task);
       else if (failed.get(position) instanceof Unavailable) unavailable.push(task);
       else this.settlement.convict(task, failed.get(position));
     }
@@ -92,10 +92,10 @@ export class PublishRunner implements Runner {
   #refused(tasks: readonly Task[], error: unknown, probe: boolean): void {
     const { outage, window } = this.state;
     const [first] = tasks as readonly [Task];
-    this.state.noteError(error);
     if (probe) return this.settlement.failed(first, error, true);
+    if (!this.state.aborted) this.state.noteError(error);
     this.#batchSize = Math.ceil(tasks.length / 2);
-    if (tasks.length > 1) {
+    if (tasks.length > 1 || this.state.aborted) {
       for (const task of tasks) window.giveBack(task);
       return;
     }

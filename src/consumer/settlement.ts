@@ -43,6 +43,7 @@ export class Settlement {
   failed(task: Task, error: unknown, probe: boolean): void {
     const { outage, setup, window } = this.state;
     const now = performance.now();
+    if (this.state.aborted) return window.giveBack(task);
     this.state.noteError(error);
     if (error instanceof PermanentError) {
       this.convict(task, error);

@@ -67,6 +67,8 @@ export class TermState {
   readonly counts = { handled: 0, failed: 0, dead: 0 };
   /** Aborts when the term is over: outcomes are of no matter then. */
   readonly over = new AbortController();
+  /** The signals of what is in flight were aborted: what fails from now on does so for that reason, and spends no attempt. */
+  aborted = false;
   /** The lease is another's, as a write has found. */
   lost = false;
   /** What makes going on impossible. */

@@ -364,6 +364,7 @@ export class Term {
   /** Handlers get a moment to react to their signal. */
   async #abortRunning(graceMs: number): Promise<void> {
     const state = this.#state;
+    state.aborted = true;
     for (const run of state.running.values()) run.abort();
     const deadline = performance.now() + graceMs;
     while (state.running.size > 0 && performance.now() < deadline) {

@@ -30,12 +30,12 @@ export function handlerWork(given: unknown, declared: readonly string[]): Work {
   const has = (type: string) =>
     typeof map[type] === 'function' && (Object.hasOwn(map, type) || map[type] !== Reflect.get(Object.prototype, type));
   for (const [type, handle] of Object.entries(map)) {
-    if (!declared.includes(type))
+    if (!declared.includes(type) && typeof handle === 'function')
       throw new OutboxError(
         'UNKNOWN_TYPE',
         `the handlers name ${shown(type)}, which this outbox does not declare: it declares ${declared.map(shown).join(', ')}`,
       );
-    if (typeof handle !== 'function')
+    if (declared.includes(type) && typeof handle !== 'function')
       throw new OutboxError('INVALID_OPTION', `the handler of ${shown(type)} must be a function: got ${shown(handle)}`);
   }
   return {

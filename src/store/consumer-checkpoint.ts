@@ -66,7 +66,11 @@ export async function takeOver(store: Store, fence: Fence, lease: Document): Pro
     await endLeftSessions(store, lease);
     return write({});
   });
-  return checkpoint === null ? undefined : toCheckpoint(checkpoint);
+  if (checkpoint === null) return undefined;
+  const taken = toCheckpoint(checkpoint);
+  // A dead owner's transaction may hold records of the failures, or what its handler wrote, though not the checkpoint.
+  if (taken.begun !== null) await endLeftSessions(store, lease).catch(() => undefined);
+  return taken;
 }
 
 export function toCheckpoint(document: Document): Checkpoint {

@@ -26,12 +26,23 @@ async function declaredIn(file: string): Promise<string[]> {
 }
 
 describe('what is published', () => {
-  const values = ['Inbox', 'OutboxError', 'ServiceOutbox'];
+  const values = ['Inbox', 'OutboxError', 'PermanentError', 'RetryAfter', 'ServiceOutbox', 'Unavailable'];
   const types = [
     'AnySchemas',
+    'Consumer',
+    'ConsumerInfo',
+    'ConsumerOptions',
     'Cursor',
     'DataSchema',
     'Delivered',
+    'DrainOptions',
+    'DrainReport',
+    'ErrorInfo',
+    'Failure',
+    'FailureFilter',
+    'Handler',
+    'HandlerContext',
+    'HandlerMap',
     'InboxOptions',
     'LogEntry',
     'MessageOf',
@@ -42,10 +53,18 @@ describe('what is published', () => {
     'OutboxListener',
     'OutboxMessage',
     'OutboxStatus',
+    'PublishContext',
+    'PublishResult',
+    'Publisher',
     'Put',
+    'RelayOptions',
+    'RetryOptions',
     'SchemaInstance',
     'ServiceOutboxOptions',
     'TailOptions',
+    'TransactionalContext',
+    'TransactionalHandler',
+    'TransactionalHandlerMap',
   ];
 
   it('exports these values, as ESM and as CommonJS', async () => {

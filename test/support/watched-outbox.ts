@@ -2,7 +2,7 @@ import type { Consumer, ConsumerInfo, Failure, OutboxEvents, Put, ServiceOutbox 
 import { createOutbox, waitFor, type OutboxOverrides, type TestMessage, type TestOutbox } from './create-outbox.js';
 
 /** What an outbox told of its consumers, oldest first. */
-export type Told = {
+type Told = {
   [E in keyof OutboxEvents]: { event: E; payload: OutboxEvents[E] };
 }[keyof OutboxEvents];
 
@@ -12,7 +12,7 @@ const consumerEvents = [
 ];
 
 /** The checkpoint of a consumer as it is stored. */
-export interface StoredCheckpoint {
+interface StoredCheckpoint {
   position: number;
   epoch: number;
   begun: number | null;
@@ -83,11 +83,12 @@ export const keyed = (ordernr: number, key?: string): Put<TestMessage> => ({
 /** Quick retries without anything random. */
 export const quick = { initialDelayMs: 20, maxDelayMs: 40, jitter: 0 } as const;
 
-export function reached(watched: WatchedOutbox, position: number, name = 'c'): Promise<true> {
-  return waitFor(async () => (await watched.checkpoint(name)).position === position);
+/** Resolves when the stored checkpoint is there. */
+export async function reached(watched: WatchedOutbox, position: number, name = 'c'): Promise<void> {
+  await waitFor(async () => (await watched.checkpoint(name)).position === position);
 }
 
-/** How often a second consumer has gone through the whole log: time has passed, and everything could have been read. */
+/** Lets a second consumer handle `count` messages: time has passed, and everything could have been read. */
 export async function readBeside(outbox: ServiceOutbox<TestMessage>, count: number): Promise<void> {
   let read = 0;
   const beside: Consumer = outbox.consume(`beside-${Math.random().toString(36).slice(2)}`, () => {

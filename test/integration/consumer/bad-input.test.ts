@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { OutboxError, type ConsumerOptions, type DrainOptions } from '../../../src/index.js';
-import { type TestMessage, waitFor } from '../../support/create-outbox.js';
+import { OutboxError, type ConsumerOptions } from '../../../src/index.js';
+import { waitFor, type TestMessage } from '../../support/create-outbox.js';
 import { rejection } from '../../support/payloads.js';
 import { keyed, reached, watchedOutbox, type WatchedOutbox } from '../../support/watched-outbox.js';
 
@@ -227,7 +227,7 @@ describe('a handler must be one:', () => {
     const made = await watchedOutbox();
     for (const options of [{ concurrency: 1 }, { transactional: false }, { handlerTimeoutMs: 5 }])
       expectError(
-        await rejection(made.outbox.drain('c', publisher, options as DrainOptions & { transactional?: false })),
+        await rejection(made.outbox.drain('c', publisher, options as { transactional?: false })),
         'INVALID_OPTION',
         Object.keys(options)[0]!,
       );
@@ -282,7 +282,7 @@ describe('the same name', () => {
       const second = other.outbox.consume('c', ignore, called as { transactional: true });
       const error = await rejection(second.closed);
       expectError(error, 'CONSUMER_MISMATCH', option);
-      expect((error as Error).message).toContain('"c"');
+      expect(error.message).toContain('"c"');
       expect(other.of('error')).toMatchObject([{ part: 'consumer', consumer: 'c', error }]);
       await second.close();
       expectError(
@@ -348,7 +348,7 @@ describe('a consumer that there is not', () => {
     const call = () =>
       what === 'rewind' ? made.outbox.consumers.rewind('nobody', 'beginning') : made.outbox.consumers[what]('nobody');
     expectError(await rejection(call()), 'UNKNOWN_CONSUMER', '"nobody"');
-    expectError(await rejection(made.outbox.consumers[what]('' as never, 'end' as never)), 'INVALID_NAME', 'name');
+    expectError(await rejection(made.outbox.consumers[what]('', 'end')), 'INVALID_NAME', 'name');
     expect(await made.outbox.consumers.list()).toEqual([]);
   });
 });

@@ -178,12 +178,12 @@ describe('a listener that throws', () => {
     [
       'something that is no error',
       () => {
-        throw undefined;
+        throw undefined as unknown as Error;
       },
     ],
   ])('%s breaks nothing', async (_how, listener) => {
     const made = await watchedOutbox();
-    for (const event of all) made.outbox.on(event, listener as () => void);
+    for (const event of all) made.outbox.on(event, listener);
     await made.put(range(1, 40).map((nr) => keyed(nr, `key ${nr % 5}`)));
     const done: number[] = [];
     let down = true;

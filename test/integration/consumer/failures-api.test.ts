@@ -183,7 +183,7 @@ describe.each(['list', 'retry', 'discard'] as const)('%s refuses', (what) => {
     ['after that is no object', { all: true, after: 3 }],
   ])('%s', async (_what, filter) => {
     const { outbox } = await watchedOutbox();
-    const error = await rejection(outbox.failures[what](filter as FailureFilter) as Promise<unknown>);
+    const error = await rejection(outbox.failures[what](filter as FailureFilter));
     expect(error).toBeInstanceOf(OutboxError);
     expect(error).toMatchObject({ code: 'INVALID_FILTER' });
   });

@@ -231,6 +231,7 @@ describe('an answer that can not be trusted', () => {
           calls += 1;
           if (broken) return answer(messages) as PublishResult;
           found.push(...positionsOf(messages));
+          return undefined;
         },
       },
       { retry: quick },
@@ -377,3 +378,23 @@ it('while one batch is published, the next one is read', async () => {
   await reached(made, total);
   expect(batches.flat()).toEqual(range(1, total));
 }, 60_000);
+
+it('a close that aborts a publish spends no attempt of what is retried', async () => {
+  const made = await watchedOutbox({ options: { closeTimeoutMs: 50 } });
+  await made.put([keyed(1)]);
+  let calls = 0;
+  const first = made.outbox.relay(
+    'c',
+    {
+      publish: async (messages, { signal }) => {
+        calls += 1;
+        if (calls === 1) return { failed: [{ position: messages[0]!.position, error: new Error('bad') }] };
+        return new Promise((_done, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
+      },
+    },
+    { retry: { ...quick, maxAttempts: 2 } },
+  );
+  await waitFor(() => calls === 2);
+  await first.close();
+  expect(await made.failures()).toMatchObject([{ state: 'retrying', attempts: 1, lastError: { message: 'bad' } }]);
+});

@@ -153,25 +153,32 @@ describe('attempts', () => {
     ]);
   });
 
-  it('a close while a handler runs is none', async () => {
+  it.each([
+    ['the first attempt, by key', 'key', 0],
+    ['the first attempt, strictly', 'strict', 0],
+    ['a later attempt, by key', 'key', 1],
+    ['a later attempt, strictly', 'strict', 1],
+  ] as const)('a close while a handler runs is none (%s)', async (_what, order, failsFirst) => {
     const made = await watchedOutbox({ options: { closeTimeoutMs: 50 } });
-    await made.put([order(1)]);
-    const seen: [attempt: number, epoch: number][] = [];
-    const handle = async (_: unknown, { attempt, epoch, signal }: HandlerContext) => {
-      seen.push([attempt, epoch]);
-      if (seen.length < 3)
+    await made.put([keyed(1)]);
+    const attempts: number[] = [];
+    const handle = async (_: unknown, { attempt, signal }: HandlerContext) => {
+      attempts.push(attempt);
+      if (attempts.length <= failsFirst) throw new Error('broken');
+      if (attempts.length < failsFirst + 3)
         await new Promise((_done, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
     };
+    const options = { order, retry: { ...quick, maxAttempts: failsFirst + 1 } };
     for (const until of [1, 2]) {
-      const consumer = made.outbox.consume('c', handle);
-      await waitFor(() => seen.length === until);
+      const consumer = made.outbox.consume('c', handle, options);
+      await waitFor(() => attempts.length === failsFirst + until);
       await consumer.close();
+      expect((await made.failures()).map((failure) => failure.attempts)).toEqual(failsFirst === 0 ? [] : [failsFirst]);
     }
-    expect(await made.failures()).toEqual([]);
-    made.outbox.consume('c', handle);
+    made.outbox.consume('c', handle, options);
     await reached(made, 1);
-    expect(seen.map(([attempt]) => attempt)).toEqual([1, 1, 1]);
-    expect(await made.failures()).toEqual([]);
+    await waitFor(async () => (await made.failures()).length === 0);
+    expect(attempts).toEqual(failsFirst === 0 ? [1, 1, 1] : [1, 2, 2, 2]);
   });
 });
 
@@ -193,6 +200,7 @@ describe('a dead letter', () => {
     await reached(made, 8);
     if (onDeadLetter === 'continue') {
       await waitFor(() => done.length === 7);
+      await waitFor(async () => (await made.failures()).length === 1);
       expect(done.filter((position) => position % 2 === 0)).toEqual([4, 6, 8]);
       expect(await made.failures()).toMatchObject([{ position: 2, state: 'dead' }]);
       return;
@@ -211,6 +219,36 @@ describe('a dead letter', () => {
     expect(done.slice(5)).toEqual([2, 4, 6, 8, 10]);
     await waitFor(async () => (await made.failures()).length === 0);
   });
+});
+
+it('a key that a dead letter blocks stays blocked after a restart', async () => {
+  const made = await watchedOutbox();
+  await made.put(range(1, 4).map((nr) => keyed(nr, nr % 2 === 0 ? 'even' : 'odd')));
+  const done: number[] = [];
+  let broken = true;
+  const handle = ({ position }: { position: number }) => {
+    if (broken && position === 2) throw new PermanentError('never');
+    done.push(position);
+  };
+  const first = made.outbox.consume('c', handle, { onDeadLetter: 'block' });
+  await waitFor(async () => (await made.failures()).length === 2);
+  await first.close();
+  const other = await watchedOutbox({ database: made.database });
+  other.outbox.consume('c', handle, { onDeadLetter: 'block' });
+  await made.put(range(5, 4).map((nr) => keyed(nr, nr % 2 === 0 ? 'even' : 'odd')));
+  await reached(made, 8);
+  await waitFor(() => done.length === 4);
+  expect(done).toEqual([1, 3, 5, 7]);
+  expect((await made.failures()).map(({ position, state }) => [position, state])).toEqual([
+    [2, 'dead'],
+    [4, 'queued'],
+    [6, 'queued'],
+    [8, 'queued'],
+  ]);
+  broken = false;
+  await made.outbox.failures.retry({ consumer: 'c', positions: [2] });
+  await waitFor(() => done.length === 8);
+  expect(done.slice(4)).toEqual([2, 4, 6, 8]);
 });
 
 it('a failure says all there is to say', async () => {
@@ -297,6 +335,11 @@ const thrown: [what: string, value: unknown, kept: { name: string; message: unkn
   ['a symbol', Symbol('s'), { name: 'Error', message: expect.stringContaining('Symbol(s)') }],
   ['an object', { code: 'E' }, { name: 'Object', message: expect.any(String) }],
   ['an object without a prototype', Object.create(null), { name: 'Object', message: expect.any(String) }],
+  [
+    'an error with an enormous code',
+    Object.assign(new Error('x'), { code: 'E'.repeat(17 * 1024 * 1024) }),
+    { name: 'Error', message: 'x' },
+  ],
   ['an object whose message throws', hostile, { name: expect.any(String) as string, message: expect.any(String) }],
   [
     'an error with a message that is none',

@@ -181,12 +181,15 @@ describe('a map of handlers', () => {
     const made = await oldProcess();
     await made.put([keyed(1), { type: 'order_shipped', data: { ordernr: 2 } }]);
     class Handlers {
-      readonly done: number[] = [];
+      readonly #done: number[] = [];
+      get done(): number[] {
+        return this.#done;
+      }
       order_created({ position }: { position: number }): void {
-        this.done.push(position);
+        this.#done.push(position);
       }
       order_shipped({ position }: { position: number }): void {
-        this.done.push(-position);
+        this.#done.push(-position);
       }
     }
     const handlers = new Handlers();

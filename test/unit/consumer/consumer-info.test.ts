@@ -71,6 +71,11 @@ describe('what is told of a consumer', () => {
     });
   });
 
+  it('is not what the owner before told, but for its last error', () => {
+    const info = toConsumerInfo({ ...stored, epoch: 8 }, 50, now, false);
+    expect(info).toMatchObject({ state: 'running', owner: 'host:1:a', inFlight: [], lastError: { message: 'down' } });
+  });
+
   it('names no owner, and nothing in flight, where that is dead; its last error is kept', () => {
     const info = toConsumerInfo({ ...stored, alive: false }, 50, now, false);
     expect(info).toMatchObject({ state: 'stopped', owner: null, inFlight: [], lastError: { message: 'down' } });

@@ -59,20 +59,29 @@ describe('while the destination is up', () => {
     expect(outage.isDown).toBe(false);
   });
 
-  it('suspects are convicted for want of others to compare them with', () => {
+  it('suspects are convicted for want of others to compare them with, each when its time has passed', () => {
     const outage = outageOf();
     expect(outage.graceEnds).toBeUndefined();
     outage.failed('a', new Error(), 70);
     outage.failed('b', new Error(), 90);
     expect(outage.graceEnds).toBe(570);
-    expect(outage.convictAlone(569, 0)).toEqual(none);
+    expect(convicted(outage.convictAlone(569, 0))).toEqual([]);
     expect(convicted(outage.convictAlone(570, 0))).toEqual(['a']);
     expect(outage.graceEnds).toBe(590);
-    const later = outage.start();
-    expect(outage.convictAlone(590, later)).toEqual(none);
     expect(convicted(outage.convictAlone(590, 0))).toEqual(['b']);
     expect(outage.graceEnds).toBeUndefined();
-    expect(outage.convictAlone(590, 0)).toEqual(none);
+    expect(outage.convictAlone(9_999, 0)).toEqual(none);
+  });
+
+  it('but not while a run is under way that began after they failed, and will show it', () => {
+    const outage = outageOf();
+    const before = outage.start();
+    outage.failed('a', new Error(), 0);
+    const after = outage.start();
+    outage.failed('b', new Error(), 0);
+    expect(convicted(outage.convictAlone(1_000, after))).toEqual(['b']);
+    expect(outage.hasSuspects).toBe(true);
+    expect(convicted(outage.convictAlone(1_000, before))).toEqual(['a']);
   });
 
   it('they wait no longer for it than the first delay of a retry', () => {
@@ -313,8 +322,7 @@ describe('any course of events', () => {
           if (caller.outage.isDown) caller.now += 60_000;
           caller.step(round % 2, true);
         }
-        if (!caller.outage.isDown && caller.outage.hasSuspects)
-          caller.apply(caller.outage.convictAlone(caller.now + 60_000, 0));
+        if (!caller.outage.isDown && caller.outage.hasSuspects) caller.apply(caller.outage.convictAlone(Infinity, 0));
         expect([...caller.waiting, ...caller.running.keys(), ...caller.held]).toEqual([]);
         expect(caller.outage.isDown).toBe(false);
       }),
