@@ -165,7 +165,11 @@ describe('a transactional consumer', () => {
   });
 
   it.each([
-    { what: 'an unknown outcome', fault: { writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } }, times: 2 },
+    {
+      what: 'an unknown outcome',
+      fault: { writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } },
+      times: 2,
+    },
     { what: 'a lost connection', fault: { closeConnection: true }, times: 3 },
     { what: 'a transaction that is gone', fault: { errorCode: 251 }, times: 2 },
     { what: 'an error of the server', fault: { errorCode: 8 }, times: 2 },
