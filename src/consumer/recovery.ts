@@ -13,7 +13,7 @@ export async function recover(state: TermState, failures: FailureLoader, settlem
   await failures.start();
   if (checkpoint.begun !== null) {
     solo.endAt((await readNewest(host.store))?.position ?? 0);
-    await readSoloRecords(state);
+    solo.setRecords(await readBegunRecords(host.store, consumer, state.fence.epoch));
   }
   // One of the log is found when it is read.
   if (solo.died?.source !== 'failures') return;
@@ -21,10 +21,9 @@ export async function recover(state: TermState, failures: FailureLoader, settlem
   if (record !== undefined) settlement.convict(recordTask(record, options.order), processDied(consumer));
 }
 
-/** Failures that were in flight when an earlier owner died, and are there still. */
-export async function readSoloRecords(state: TermState): Promise<void> {
-  const { consumer, lease } = state.setup;
-  state.solo.setRecords(await readBegunRecords(state.host.store, consumer, lease.epoch));
+/** Failures may have been discarded: those that were in flight when an earlier owner died are not waited for then. */
+export async function recheckSolo({ host, solo, fence }: TermState): Promise<void> {
+  solo.keepRecords(await readBegunRecords(host.store, fence.consumer, fence.epoch));
 }
 
 export function processDied(consumer: string): OutboxError {

@@ -32,9 +32,14 @@ export class Solo {
     this.#end = Math.min(this.#end, position);
   }
 
-  /** Failures that were begun and whose end is not known; once more after some were discarded. */
+  /** Failures that were begun and whose end is not known. */
   setRecords(positions: readonly number[]): void {
     this.#records = new Set(positions);
+  }
+
+  /** Some of these failures may have been discarded; `positions` are there still. */
+  keepRecords(positions: readonly number[]): void {
+    this.#records = new Set(positions.filter((position) => this.#records.has(position)));
   }
 
   /** Asks for the mark of what is to be run next. @returns the task, once it is marked */

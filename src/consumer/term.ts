@@ -6,7 +6,7 @@ import { FailureLoader } from './failure-loader.js';
 import { HandlerRunner } from './handler-runner.js';
 import { Intake, mostBufferedBytes, unknownType } from './intake.js';
 import { PublishRunner } from './publish-runner.js';
-import { readSoloRecords, recover } from './recovery.js';
+import { recheckSolo, recover } from './recovery.js';
 import type { Runner } from './runner.js';
 import { Settlement } from './settlement.js';
 import type { Task } from './task.js';
@@ -101,7 +101,7 @@ export class Term {
   /** Somebody changed failures. */
   reloadFailures(): void {
     this.#failures.reload();
-    void readSoloRecords(this.#state).catch((error: unknown) => this.#state.report(error));
+    void recheckSolo(this.#state).catch((error: unknown) => this.#state.report(error));
     this.#state.wakeUp();
   }
 

@@ -80,7 +80,10 @@ export class Window<I extends Item> {
   /** Passes a position over: filtered out, handled before, or in failures. */
   skip({ position, bytes }: LogMark): void {
     this.#last = position;
-    this.#slots.push({ position, bytes, item: undefined });
+    // However many are passed over behind a message that is stuck, they take no more room than one.
+    const before = this.#slots.at(-1);
+    if (before !== undefined && before.item === undefined) Object.assign(before, { position, bytes });
+    else this.#slots.push({ position, bytes, item: undefined });
   }
 
   /** Adds a message of the log. */
