@@ -41,6 +41,8 @@ export class FailureLoader {
   readonly #lanes = new Set<string>();
   /** Positions of messages without a key that are loaded. */
   readonly #loaded = new Set<number>();
+  /** Positions of failures that this process can't handle. */
+  readonly #left = new Set<number>();
   #highest = 0;
   #busy = false;
   #reload = false;
@@ -140,7 +142,7 @@ export class FailureLoader {
   async #readDue(): Promise<void> {
     const { consumer, order, serverNow } = this.options;
     const now = serverNow();
-    const due = await readDue(this.store, consumer, new Date(now), chunk, [...this.#loaded]);
+    const due = await readDue(this.store, consumer, new Date(now), chunk, [...this.#loaded, ...this.#left]);
     const next = await readNextDue(this.store, consumer, new Date(now));
     if (this.writer.hasChanges) return;
     this.#nextDue = due.length === chunk ? now + moreDueMs : next?.getTime();
@@ -148,7 +150,7 @@ export class FailureLoader {
     for (const record of due) {
       if (order === 'strict') this.#laneIsDue(strictLane);
       else if (record.key !== undefined) this.#laneIsDue(record.key);
-      else single.push(record);
+      else if (this.#handles(record)) single.push(record);
     }
     this.#bring(single);
     for (const record of single) this.#loaded.add(record.position);
@@ -174,21 +176,24 @@ export class FailureLoader {
         this.schedule(nextAttemptAt);
         break;
       }
+      if (!this.#handles(record)) break;
       runnable.push(record);
     }
     this.#bring(runnable);
   }
 
-  #bring(records: readonly FailureRecord[]): void {
-    const known: FailureRecord[] = [];
-    for (const record of records) {
-      if (!this.options.handles(record.entry.type as string)) {
-        this.options.onUnknown(record);
-        break;
-      }
-      known.push(record);
+  /** One of a type that only a newer process knows is left for that, and not looked at again. */
+  #handles(record: FailureRecord): boolean {
+    const known = this.options.handles(record.entry.type as string);
+    if (!known && !this.#left.has(record.position)) {
+      this.#left.add(record.position);
+      this.options.onUnknown(record);
     }
-    const tasks = known.map((record) => recordTask(record, this.options.order));
+    return known;
+  }
+
+  #bring(records: readonly FailureRecord[]): void {
+    const tasks = records.map((record) => recordTask(record, this.options.order));
     if (this.options.isSolo()) return this.window.addRecords(tasks);
     this.#begun ||= tasks.length > 0;
     // They are run once it is recorded that they were begun.
