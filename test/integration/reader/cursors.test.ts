@@ -187,7 +187,7 @@ describe('a wrong option is refused at the call', () => {
     { what: 'an unknown type', options: { types: ['nope'] }, code: 'UNKNOWN_TYPE', text: 'types names "nope"' },
     { what: 'no types', options: { types: [] }, code: 'INVALID_OPTION', text: 'got an empty array' },
     { what: 'types as text', options: { types: 'order_created' }, code: 'INVALID_OPTION', text: 'got "order_created"' },
-    { what: 'an unknown option', options: { from: 1 }, code: 'INVALID_OPTION', text: 'option "from" is unknown' },
+    { what: 'an unknown option', options: { from: 1 }, code: 'INVALID_OPTION', text: 'option from is unknown' },
     { what: 'a signal that is none', options: { signal: {} }, code: 'INVALID_OPTION', text: 'must be an AbortSignal' },
     { what: 'no object', options: 5, code: 'INVALID_OPTION', text: 'got 5' },
   ])('$what', async ({ options, code, text }) => {
