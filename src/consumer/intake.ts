@@ -9,6 +9,9 @@ import type { TermState } from './term-state.js';
 /** Most bytes of messages that are read ahead. */
 export const mostBufferedBytes = 16 * 1024 * 1024;
 
+/** So many messages are kept at hand: about a page, since reading the next one takes as long as running many. */
+const readAhead = 2_000;
+
 /** Reads the log ahead into the window: the next page while messages of the one before are run. */
 export class Intake {
   readonly #pages: AsyncIterator<StoredEntry[]>;
@@ -41,7 +44,8 @@ export class Intake {
   /** Reads the next page, unless enough is there. */
   read(): void {
     const { count, bytes } = this.state.window.buffered;
-    const full = count >= this.state.setup.options.batchSize || bytes >= mostBufferedBytes;
+    const enough = Math.max(this.state.setup.options.batchSize, readAhead);
+    const full = count >= enough || bytes >= mostBufferedBytes;
     if (this.#reading || this.#exhausted || full || this.#unknownType !== undefined) return;
     this.#reading = true;
     this.#addPage()

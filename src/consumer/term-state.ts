@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Emit } from '../events.js';
 import type { ErrorInfo } from '../handler.js';
 import type { HeldLease } from '../internal/held-lease.js';
@@ -129,6 +130,7 @@ export class TermState {
 
   /** Something happened that the loop has to look at. */
   wakeUp(): void {
+    if (this.#woken) return;
     this.#woken = true;
     this.#wake?.();
   }
@@ -138,16 +140,18 @@ export class TermState {
     this.#woken = false;
   }
 
-  /** Until something happens, at most `mostMs`. */
+  /** Until something happens, at most `mostMs`. What happens in the same turn of the event loop is looked at together. */
   async sleep(mostMs: number): Promise<void> {
-    if (this.#woken) return;
-    await new Promise<void>((resolve) => {
-      const timer = mostMs === Infinity ? undefined : setTimeout(resolve, Math.min(mostMs, longestTimerMs));
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = undefined;
+    if (!this.#woken) {
+      await new Promise<void>((resolve) => {
+        const timer = mostMs === Infinity ? undefined : setTimeout(resolve, Math.min(mostMs, longestTimerMs));
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+    if (this.#woken) await turn();
   }
 }

@@ -195,9 +195,11 @@ export class Term {
   #queueBlocked(): void {
     const { setup, window, writer } = this.#state;
     if (setup.options.order === 'strict' || this.#failures.isBusy) return;
+    const tasks = window.takeQueueable();
+    if (tasks.length === 0) return;
     const queued = { state: 'queued', attempts: 0, nextAttemptAt: null, error: null } as const;
     const at = new Date(setup.lease.serverNow());
-    for (const task of window.takeQueueable()) {
+    for (const task of tasks) {
       window.passing(task);
       writer.push({
         write: { kind: 'add', position: task.position, ...queued, at },

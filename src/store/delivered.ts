@@ -4,15 +4,16 @@ import type { StoredEntry } from './read-log-page.js';
 /** The message as readers get it. */
 export function toDelivered<D>(entry: StoredEntry, reviver: Reviver): D {
   const type = entry.type as string;
-  return {
+  const message: Record<string, unknown> = {
     type,
     data: reviver.data(type, entry.data),
     id: idOf(entry),
     position: entry._id,
     created: entry.created,
-    ...(entry.key === undefined ? {} : { key: entry.key }),
     headers: entry.headers ?? {},
-  } as D;
+  };
+  if (entry.key !== undefined) message['key'] = entry.key;
+  return message as D;
 }
 
 /** Our tokens are ObjectIds; a message put by other hands may have anything. */
