@@ -74,13 +74,14 @@ export class Intake {
       (entries[0] as StoredEntry)._id,
       (entries.at(-1) as StoredEntry)._id,
     );
+    const handled = checkpoint.handled.length > 0 ? new Set(checkpoint.handled) : undefined;
     for (const entry of entries) {
       const { _id: position, bytes } = entry;
       const type = entry.type as string;
       const size = Number(bytes - this.#bytes);
       this.#bytes = bytes;
       const filtered = options.types !== undefined && !options.types.has(type);
-      if (filtered || failed.has(position) || checkpoint.handled.includes(position)) {
+      if (filtered || failed.has(position) || handled?.has(position) === true) {
         window.skip({ position, bytes });
         continue;
       }
