@@ -5,7 +5,7 @@ import { Stopwatch } from '../internal/stopwatch.js';
 import type { ResolvedOptions } from '../options.js';
 import { acquireLease, releaseLease, renewLease, renewedAt, type LeaseClaim } from '../store/lease.js';
 import type { Document, Store } from '../store/store.js';
-import type { Standby } from './standby.js';
+import { pollsPerLease, type Standby } from './standby.js';
 
 /** What a campaign does with the lease, and what it tells. */
 export interface Candidate {
@@ -32,11 +32,13 @@ export interface Candidate {
  * by while another holds it.
  *
  * standing by <-> leading -> over
+ *
+ * @param standby without one, it polls: for who stays only for a moment
  */
 export async function campaign(
   store: Store,
   options: ResolvedOptions,
-  standby: Standby,
+  standby: Standby | undefined,
   candidate: Candidate,
   stop: AbortSignal,
 ): Promise<void> {
@@ -51,8 +53,9 @@ export async function campaign(
         failures = 0;
         if (!answer.held) {
           candidate.seen?.(answer.lease);
-          leaveStandby ??= standby.use();
-          await standby.wait(claim.id, answer.seenAt, answer.expiresInMs, stop);
+          leaveStandby ??= standby?.use();
+          if (standby !== undefined) await standby.wait(claim.id, answer.seenAt, answer.expiresInMs, stop);
+          else await pause(Math.max(options.pollMinMs, claim.leaseMs / pollsPerLease), stop);
           continue;
         }
         leaveStandby?.();

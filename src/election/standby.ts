@@ -6,7 +6,7 @@ import type { Store } from '../store/store.js';
 import { ChangeWake } from './change-wake.js';
 
 /** Polling of a lease where no change stream can be had: at most this many times in the time of a lease. */
-const pollsPerLease = 20;
+export const pollsPerLease = 20;
 
 /**
  * Waits until another's lease may be free: at once when it was given back, else when it runs out. All who stand by in

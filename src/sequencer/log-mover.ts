@@ -48,13 +48,16 @@ export class LogMover {
     this.#room = new LogRoom(store, options, emit);
   }
 
-  /** Runs until `stop` aborts (the append under way is finished) or the lease is lost (whatever is under way is abandoned). */
-  async run(stop: AbortSignal): Promise<void> {
+  /**
+   * Runs until `stop` aborts (the append under way is finished) or the lease is lost (whatever is under way is abandoned).
+   * @param untilEmpty ends also when nothing is pending, instead of opening a change stream to wait for more
+   */
+  async run(stop: AbortSignal, untilEmpty = false): Promise<void> {
     let failures = 0;
     try {
       while (!stop.aborted && this.lease.remainingMs() > 0) {
         const outcome = await abandonable(
-          this.#move(stop, () => (failures = 0)),
+          this.#move(stop, untilEmpty, () => (failures = 0)),
           this.lease.lost,
         );
         if (outcome === abandoned || outcome === 'stopped') return;
@@ -67,7 +70,7 @@ export class LogMover {
   }
 
   /** Steps 1 to 5, until it is stopped or something fails. */
-  async #move(stop: AbortSignal, onProgress: () => void): Promise<'stopped' | 'again'> {
+  async #move(stop: AbortSignal, untilEmpty: boolean, onProgress: () => void): Promise<'stopped' | 'again'> {
     const session = this.store.session();
     try {
       let base: Base = await this.#resolve(session);
@@ -77,6 +80,7 @@ export class LogMover {
         if (pending.documents.length === 0) {
           onProgress();
           await this.#room.flows();
+          if (untilEmpty) return 'stopped';
           await this.#wake.wait(pending.atClusterTime, stop, this.lease.lost);
           continue;
         }

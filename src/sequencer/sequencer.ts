@@ -43,7 +43,7 @@ export class Sequencer {
   async sequence(signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const stop = AbortSignal.any([signal, over.signal, this.#stop.signal]);
-    const turn = this.#running === undefined ? this.#campaign(stop) : undefined;
+    const turn = this.#running === undefined ? this.#campaign(stop, true) : undefined;
     try {
       const cutoff = await readClusterTime(this.store);
       for (let waits = 0; !stop.aborted && (await hasPending(this.store, cutoff)); waits += 1)
@@ -68,26 +68,30 @@ export class Sequencer {
   }
 
   async #run(): Promise<void> {
-    await this.#campaign(this.#stop.signal);
+    await this.#campaign(this.#stop.signal, false);
     this.#running = undefined;
   }
 
-  async #campaign(stop: AbortSignal): Promise<void> {
+  /** @param forNow moves what is pending, and leaves no cursor behind */
+  async #campaign(stop: AbortSignal, forNow: boolean): Promise<void> {
     const claim: LeaseClaim = { id: sequencerLease, owner: this.owner, leaseMs: this.options.leaseMs };
     const failed = (error: unknown): boolean => {
       this.emit('error', { part: 'sequencer', error });
       return true;
     };
-    const lead = (lease: HeldLease) => this.#lead(lease, stop);
-    await campaign(this.store, this.options, this.standby, { claim, lead, failed }, stop);
+    const lead = (lease: HeldLease) => this.#lead(lease, stop, forNow);
+    const standby = forNow ? undefined : this.standby;
+    await campaign(this.store, this.options, standby, { claim, lead, failed }, stop);
   }
 
-  async #lead(lease: HeldLease, stop: AbortSignal): Promise<void> {
+  async #lead(lease: HeldLease, stop: AbortSignal, forNow: boolean): Promise<number> {
     const { owner } = this;
     this.#lease = lease;
     this.emit('sequencer:elected', { owner, epoch: lease.epoch });
     try {
-      await new LogMover(this.store, this.options, lease, this.emit).run(stop);
+      await new LogMover(this.store, this.options, lease, this.emit).run(stop, forNow);
+      // Whoever waits for what is pending has a moment to see that it is gone.
+      return forNow ? this.options.pollMinMs : 0;
     } finally {
       lease.finish('closed');
       const reason = lease.end === 'taken' || lease.end === 'expired' ? lease.end : 'closed';
