@@ -14,6 +14,8 @@ import type { Window } from './window.js';
 
 /** Most failures that are loaded at once: of a key, and of messages without one. */
 const chunk = 50;
+/** Most keys whose failures are looked up at once. */
+const lanesAtOnce = 16;
 /** How soon, in milliseconds, more than a chunk of due failures is looked at again. */
 const moreDueMs = 50;
 
@@ -39,7 +41,11 @@ export class FailureLoader {
   #nextDue: number | undefined;
   /** Lanes whose failures are to be looked up. */
   readonly #lanes = new Set<string>();
-  /** Positions of messages without a key that are loaded. */
+  /** How many failures of a lane have ended without that being stored: what is stored of the lane is not true yet. */
+  readonly #settling = new Map<string, number>();
+  /** Lanes whose failures are brought as soon as it is stored that they are begun. */
+  readonly #bringing = new Set<string>();
+  /** Positions of messages without a key that are loaded, or have ended without that being stored. */
   readonly #loaded = new Set<number>();
   /** Positions of failures that this process can't handle. */
   readonly #left = new Set<number>();
@@ -68,7 +74,7 @@ export class FailureLoader {
 
   /** Milliseconds until a failure is due; undefined when none is scheduled, 0 when something is to be looked up now. */
   get dueInMs(): number | undefined {
-    if (this.#reload || [...this.#lanes].some((lane) => this.window.isQuiet(lane))) return 0;
+    if (this.#reload || [...this.#lanes].some((lane) => this.#isQuiet(lane))) return 0;
     return this.#nextDue === undefined ? undefined : Math.max(0, this.#nextDue - this.options.serverNow());
   }
 
@@ -95,17 +101,29 @@ export class FailureLoader {
     this.#nextDue = Math.min(this.#nextDue ?? Infinity, at.getTime());
   }
 
-  /** A message of failures is no longer in the window. */
-  released(task: Task): void {
-    if (task.lane === undefined) this.#loaded.delete(task.position);
-    else if (!this.window.hasRecords(task.lane)) this.#lanes.add(task.lane);
+  /** A run of a failure has ended, which is to be stored. */
+  settling({ lane }: Task): void {
+    if (lane !== undefined) this.#settling.set(lane, (this.#settling.get(lane) ?? 0) + 1);
   }
 
-  /**
-   * Looks up what is due. Only while the writer has nothing to write: a key is free when no failure of it is left, and
-   * none may be on its way. An answer that was overtaken by the end of a run is dropped: it shows failures that are
-   * handled. Nothing is written meanwhile.
-   */
+  /** It is stored that the run of a failure has ended. */
+  settled({ lane, position }: Task): void {
+    if (lane === undefined) {
+      this.#loaded.delete(position);
+      return;
+    }
+    const left = (this.#settling.get(lane) ?? 1) - 1;
+    if (left > 0) this.#settling.set(lane, left);
+    else this.#settling.delete(lane);
+    if (!this.window.hasRecords(lane)) this.#lanes.add(lane);
+  }
+
+  /** Whether what is stored of a lane's failures is true, and stays so until something of it is brought. */
+  #isQuiet(lane: string): boolean {
+    return this.window.isQuiet(lane) && !this.#settling.has(lane) && !this.#bringing.has(lane);
+  }
+
+  /** Looks up what is due, and frees the keys of which no failure is left. Nothing may be written meanwhile. */
   async look(): Promise<void> {
     this.#busy = true;
     try {
@@ -114,8 +132,8 @@ export class FailureLoader {
         await this.#readBlocked();
       }
       if (this.#nextDue !== undefined && this.#nextDue <= this.options.serverNow()) await this.#readDue();
-      const lane = [...this.#lanes].find((key) => this.window.isQuiet(key));
-      if (lane !== undefined && !this.writer.hasChanges) await this.#readLane(lane);
+      const quiet = [...this.#lanes].filter((lane) => this.#isQuiet(lane)).slice(0, lanesAtOnce);
+      await Promise.all(quiet.map((lane) => this.#readLane(lane)));
     } finally {
       this.#busy = false;
     }
@@ -126,7 +144,6 @@ export class FailureLoader {
     const before = new Set(this.window.blockedLanes());
     const next = await readNextDue(this.store, consumer);
     const keys = await readBlockedKeys(this.store, consumer, deadBlocks);
-    if (this.writer.hasChanges) return this.reload();
     for (const { key, scheduled } of keys) {
       const lane = order === 'strict' ? strictLane : key;
       if (lane === undefined) continue;
@@ -144,7 +161,6 @@ export class FailureLoader {
     const now = serverNow();
     const due = await readDue(this.store, consumer, new Date(now), chunk, [...this.#loaded, ...this.#left]);
     const next = await readNextDue(this.store, consumer, new Date(now));
-    if (this.writer.hasChanges) return;
     this.#nextDue = due.length === chunk ? now + moreDueMs : next?.getTime();
     const single: FailureRecord[] = [];
     for (const record of due) {
@@ -165,7 +181,6 @@ export class FailureLoader {
     const { consumer, order, deadBlocks, serverNow } = this.options;
     const key = order === 'strict' ? undefined : lane;
     const records = await readFirstOfLane(this.store, consumer, key, deadBlocks, chunk);
-    if (this.writer.hasChanges) return;
     this.#lanes.delete(lane);
     if (records.length === 0) return this.window.unblock(lane);
     const runnable: FailureRecord[] = [];
@@ -197,11 +212,16 @@ export class FailureLoader {
     if (this.options.isSolo()) return this.window.addRecords(tasks);
     this.#begun ||= tasks.length > 0;
     // They are run once it is recorded that they were begun.
-    tasks.forEach((task, index) =>
+    for (const task of tasks) {
+      const { lane, position } = task;
+      if (lane !== undefined) this.#bringing.add(lane);
       this.writer.push({
-        write: { kind: 'begin', position: task.position },
-        ...(index < tasks.length - 1 ? {} : { committed: () => this.window.addRecords(tasks) }),
-      }),
-    );
+        write: { kind: 'begin', position },
+        committed: () => {
+          if (lane !== undefined) this.#bringing.delete(lane);
+          this.window.addRecords([task]);
+        },
+      });
+    }
   }
 }

@@ -30,13 +30,13 @@ export class Settlement {
     solo.settled(task);
     window.finish(task);
     if (task.source === 'log') return;
-    if (stored) writer.recordSettled();
-    else
-      writer.push({
-        write: { kind: 'remove', position: task.position },
-        committed: () => writer.recordSettled(),
-      });
-    this.failures.released(task);
+    this.failures.settling(task);
+    const removed = () => {
+      writer.recordSettled();
+      this.failures.settled(task);
+    };
+    if (stored) removed();
+    else writer.push({ write: { kind: 'remove', position: task.position }, committed: removed });
   }
 
   /** A run of a single message failed, or was a probe that was refused. */
@@ -83,6 +83,7 @@ export class Settlement {
     solo.settled(task);
     counts[after.state === 'dead' ? 'dead' : 'failed'] += 1;
     window.passing(task);
+    if (!fromLog) this.failures.settling(task);
     writer.push({
       write: {
         kind: fromLog ? 'add' : 'fail',
@@ -102,7 +103,7 @@ export class Settlement {
         window.finish(task);
         if (!fromLog) {
           if (begun) writer.recordSettled();
-          this.failures.released(task);
+          this.failures.settled(task);
         }
         if (nextAttemptAt === null) return host.emit('consumer:dead', told);
         this.failures.schedule(nextAttemptAt);

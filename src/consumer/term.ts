@@ -175,10 +175,10 @@ export class Term {
     return drain !== undefined && this.#intake.isExhausted && this.#failures.dueInMs !== 0 ? 'drained' : undefined;
   }
 
-  /** Looks up failures that are due, before anything else is to be written: else a busy key would keep them waiting. */
+  /** Looks up failures that are due, before anything else is written. */
   #look(now: number): void {
     const { writer, outage, running, setup } = this.#state;
-    if (this.#failures.isBusy || writer.busy || writer.hasChanges || outage.isDown) return;
+    if (this.#failures.isBusy || writer.busy || outage.isDown) return;
     // Its own transaction removes a failure that is looked up meanwhile.
     if (setup.options.transactional && running.size > 0) return;
     if (now < this.#retryAt || this.#failures.dueInMs !== 0) return;
@@ -395,7 +395,7 @@ export class Term {
         if (idle) times.push(outage.probeAt);
         const mayStore = this.#progressSince !== undefined && (idle || !setup.options.transactional);
         if (mayStore) times.push((this.#progressSince as number) + commitDelayMs);
-        const due = outage.isDown || writer.hasChanges ? undefined : this.#failures.dueInMs;
+        const due = outage.isDown ? undefined : this.#failures.dueInMs;
         if (due !== undefined) times.push(now + due + 1);
       }
     }
