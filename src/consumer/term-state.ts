@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import type { Emit } from '../events.js';
 import type { ErrorInfo } from '../handler.js';
 import type { HeldLease } from '../internal/held-lease.js';
@@ -152,6 +151,6 @@ export class TermState {
       });
       this.#wake = undefined;
     }
-    if (this.#woken) await turn();
+    if (this.#woken) await new Promise((resolve) => setImmediate(resolve));
   }
 }
