@@ -32,7 +32,7 @@ export interface OutboxEvents {
   'consumer:start': { outbox: string; consumer: string; position: number; epoch: number };
   /** The checkpoint moved. */
   'consumer:progress': { outbox: string; consumer: string; position: number; epoch: number };
-  /** A message failed for the first time and was set aside, so that the others go on. */
+  /** A message failed for the first time (since it was last retried by hand) and was set aside. */
   'consumer:park': ConsumerFailure & { nextAttemptAt: Date };
   /** A message that had failed before failed again, and is tried again. */
   'consumer:retry': ConsumerFailure & { nextAttemptAt: Date };

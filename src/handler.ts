@@ -54,7 +54,7 @@ export interface RelayOptions<T extends string = string> {
   order?: 'key' | 'strict';
   /**
    * The window: most messages above the checkpoint that are in flight or handled, which bounds what repeats after a
-   * crash; for a relay the largest batch as well. 1 to 10,000. @defaultValue `100` for `consume`, `500` for `relay`
+   * crash; for a relay the largest batch as well. 1 to 10,000. @defaultValue `100` for `consume`, `concurrency` where that is more, `500` for `relay`
    */
   batchSize?: number;
   /** When a failed message is tried again, and how often. */
@@ -67,7 +67,7 @@ export interface RelayOptions<T extends string = string> {
 
 /** Options of `consume`. */
 export interface ConsumerOptions<T extends string = string> extends RelayOptions<T> {
-  /** Handlers that run at the same time. 1 to 1,000; 1 with `order: "strict"` or `transactional`. @defaultValue `1` */
+  /** Handlers that run at the same time. 1 to 1,000, not more than `batchSize`; 1 with `order: "strict"` or `transactional`. @defaultValue `1` */
   concurrency?: number;
   /** Milliseconds after which a handler's signal aborts and its attempt counts as failed. 1 to 86,400,000. @defaultValue `30000` */
   handlerTimeoutMs?: number;

@@ -89,6 +89,8 @@ export function resolveConsumerOptions(
   const concurrency = given.concurrency ?? 1;
   if (concurrency > 1 && transactional)
     throw invalidOption('concurrency', 'must be 1 with transactional: true', `got ${concurrency}`);
+  if (given.batchSize !== undefined && concurrency > given.batchSize)
+    throw invalidOption('concurrency', `must not be more than batchSize (${given.batchSize})`, `got ${concurrency}`);
   if (concurrency > 1 && order === 'strict')
     throw invalidOption('concurrency', 'must be 1 with order: "strict"', `got ${concurrency}`);
   return {
@@ -96,7 +98,7 @@ export function resolveConsumerOptions(
     types: checkTypes(given.types, types),
     order,
     concurrency,
-    batchSize: given.batchSize ?? (publishes ? 500 : 100),
+    batchSize: given.batchSize ?? (publishes ? 500 : Math.max(100, concurrency)),
     handlerTimeoutMs: given.handlerTimeoutMs ?? 30_000,
     transactional,
     retry: resolveRetry(given.retry),

@@ -29,6 +29,8 @@ export interface LoaderOptions {
   serverNow: () => number;
   /** Whether messages are run one at a time, each recorded by itself. */
   isSolo: () => boolean;
+  /** Called with the position of a failure that waits for another one of its key. */
+  waits: (position: number) => void;
   onUnknown: (record: FailureRecord) => void;
 }
 
@@ -102,8 +104,9 @@ export class FailureLoader {
   }
 
   /** A run of a failure has ended, which is to be stored. */
-  settling({ lane }: Task): void {
-    if (lane !== undefined) this.#settling.set(lane, (this.#settling.get(lane) ?? 0) + 1);
+  settling({ lane, position }: Task): void {
+    if (lane === undefined) this.#loaded.add(position);
+    else this.#settling.set(lane, (this.#settling.get(lane) ?? 0) + 1);
   }
 
   /** It is stored that the run of a failure has ended. */
@@ -194,6 +197,7 @@ export class FailureLoader {
       if (!this.#handles(record)) break;
       runnable.push(record);
     }
+    for (const { position } of records.slice(runnable.length)) this.options.waits(position);
     this.#bring(runnable);
   }
 

@@ -58,8 +58,13 @@ export class HandlerRunner implements Runner {
 
   async #run(task: Task, context: HandlerContext, run: Run): Promise<void> {
     try {
-      const again = task.runs > 0;
-      const message = again ? (await freshMessages(this.state, [task]))[0] : freshMessage(this.state, task);
+      let message = task.runs > 0 ? undefined : freshMessage(this.state, task);
+      if (message === undefined) {
+        const again = await freshMessages(this.state, [task]).catch((error: unknown) => this.state.failed(error));
+        // Meanwhile the lease may have been lost, or its time be over.
+        if (again === undefined || !this.settlement.isOn([task], run)) return void this.settlement.ended([task], run);
+        [message] = again;
+      }
       const progress = await this.#call(message as Delivered<OutboxMessage>, context, task);
       if (this.settlement.ended([task], run)) return;
       const { outage } = this.state;
@@ -97,16 +102,21 @@ export class HandlerRunner implements Runner {
     const { signal } = context;
     let open: ClientSession | undefined;
     // The body is never left while the handler runs: what it still writes would then go outside the transaction.
+    let returned = false;
     const handle = async (session: ClientSession): Promise<void> => {
       open = session;
+      returned = false;
       signal.throwIfAborted();
       await this.handle(message, { ...context, signal, session });
       signal.throwIfAborted();
+      returned = true;
     };
     // A handler that does not settle is not waited for: its transaction ends at once, and can't be committed.
     const aborted = new Promise<never>((_, reject) => {
       const end = () => {
         reject(signal.reason as Error);
+        // It may be committed by now: the next epoch finds out.
+        if (returned) state.lost = true;
         if (open !== undefined) endSessions(state.host.store, [open.id?.id]).catch(() => undefined);
       };
       signal.addEventListener('abort', end, { once: true });

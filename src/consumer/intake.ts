@@ -9,6 +9,8 @@ import type { TermState } from './term-state.js';
 /** Most bytes of messages that are read ahead. */
 export const mostBufferedBytes = 16 * 1024 * 1024;
 
+/** Most messages above one that is stuck, though those of blocked keys need not wait for it. */
+const mostAhead = 20_000;
 /** So many messages are kept at hand: about a page, since reading the next one takes as long as running many. */
 const readAhead = 2_000;
 
@@ -45,7 +47,7 @@ export class Intake {
   read(): void {
     const { count, bytes } = this.state.window.buffered;
     const enough = Math.max(this.state.setup.options.batchSize, readAhead);
-    const full = count >= enough || bytes >= mostBufferedBytes;
+    const full = count >= enough || bytes >= mostBufferedBytes || this.state.window.length >= mostAhead;
     if (this.#reading || this.#exhausted || full || this.#unknownType !== undefined) return;
     this.#reading = true;
     this.#addPage()

@@ -43,7 +43,9 @@ export class PublishRunner implements Runner {
       },
     };
     try {
-      const messages = await freshMessages(this.state, tasks);
+      const messages = await freshMessages(this.state, tasks).catch((error: unknown) => this.state.failed(error));
+      // Meanwhile the lease may have been lost.
+      if (messages === undefined || !this.settlement.isOn(tasks, lazy)) return void this.settlement.ended(tasks, lazy);
       const failed = failedPositions(await this.publish(messages, context), messages);
       if (this.settlement.ended(tasks, lazy)) return;
       this.#batchSize = Math.min(options.batchSize, this.#batchSize * 2);

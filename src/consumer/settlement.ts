@@ -13,6 +13,12 @@ export class Settlement {
     private readonly failures: FailureLoader,
   ) {}
 
+  /** Whether the run has not timed out, been given up, or lost its lease. */
+  isOn(tasks: readonly Task[], run: Run): boolean {
+    const { running, over, isLost, aborted } = this.state;
+    return tasks.every((task) => running.get(task) === run) && !over.signal.aborted && !isLost && !aborted;
+  }
+
   /** Takes out a run that has settled. @returns whether its outcome is of no matter any more: it timed out, or the lease is lost */
   ended(tasks: readonly Task[], run: Run): boolean {
     const { state } = this;
@@ -30,6 +36,7 @@ export class Settlement {
     solo.settled(task);
     window.finish(task);
     if (task.source === 'log') return;
+    window.endedApart(task.position);
     this.failures.settling(task);
     const removed = () => {
       writer.recordSettled();
@@ -107,15 +114,17 @@ export class Settlement {
         }
         if (nextAttemptAt === null) return host.emit('consumer:dead', told);
         this.failures.schedule(nextAttemptAt);
-        host.emit(fromLog ? 'consumer:park' : 'consumer:retry', { ...told, nextAttemptAt });
+        host.emit(attempt === 1 ? 'consumer:park' : 'consumer:retry', { ...told, nextAttemptAt });
       },
     });
   }
 
   #dropRecords(lane: string): void {
-    const { window, writer } = this.state;
+    const { window, writer, solo } = this.state;
     for (const task of window.dropRecords(lane)) {
       if (task.begun) writer.recordSettled();
+      // It was not in flight when an earlier owner died: the one before it was.
+      solo.settled(task);
       writer.push({ write: { kind: 'unbegin', position: task.position } });
     }
   }

@@ -51,6 +51,11 @@ export class Solo {
     return undefined;
   }
 
+  /** A failure was not in flight, though it was about to be: one of its key comes first. */
+  forget(position: number): void {
+    this.#records.delete(position);
+  }
+
   /** The task has an outcome. */
   settled(task: Task): void {
     this.#records.delete(task.position);

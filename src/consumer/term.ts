@@ -56,6 +56,7 @@ export class Term {
       handles: (type) => work.handles(type),
       serverNow: () => lease.serverNow(),
       isSolo: () => state.isSolo,
+      waits: (position) => state.solo.forget(position),
       onUnknown: (record) => state.report(unknownType(record.entry.type as string, consumer)),
     });
     this.#settlement = new Settlement(state, this.#failures);
@@ -124,6 +125,11 @@ export class Term {
         if (end !== undefined) return await this.#finish(end);
         await state.sleep(this.#nextTimeMs());
       }
+    } catch (error) {
+      // Nobody else may run what is still running here.
+      if (state.running.size > 0) await this.#abortRunning(abortGraceMs);
+      if (state.running.size > 0) lease.finish('abandoned');
+      throw error;
     } finally {
       for (const signal of [lease.lost, stop, abort]) signal.removeEventListener('abort', wake);
       state.over.abort();
@@ -177,8 +183,10 @@ export class Term {
 
   /** Looks up failures that are due, before anything else is written. */
   #look(now: number): void {
-    const { writer, outage, running, setup } = this.#state;
-    if (this.#failures.isBusy || writer.busy || outage.isDown) return;
+    const { writer, outage, running, setup, window } = this.#state;
+    if (this.#failures.isBusy || writer.busy) return;
+    // Retries wait for the end of an outage, unless there is nothing else to find it with.
+    if (outage.isDown && window.next() !== undefined) return;
     // Its own transaction removes a failure that is looked up meanwhile.
     if (setup.options.transactional && running.size > 0) return;
     if (now < this.#retryAt || this.#failures.dueInMs !== 0) return;
@@ -193,8 +201,10 @@ export class Term {
 
   /** Messages behind a failing one of their key join it in failures, a page of them at a time. */
   #queueBlocked(): void {
-    const { setup, window, writer } = this.#state;
+    const { setup, window, writer, running } = this.#state;
     if (setup.options.order === 'strict' || this.#failures.isBusy) return;
+    // A handler's transaction would pass them before they are written.
+    if (setup.options.transactional && running.size > 0) return;
     const tasks = window.takeQueueable();
     if (tasks.length === 0) return;
     const queued = { state: 'queued', attempts: 0, nextAttemptAt: null, error: null } as const;
@@ -260,14 +270,20 @@ export class Term {
 
   /** While the destination is down, one message at a time. */
   #probe(now: number): void {
-    const { outage, running, window } = this.#state;
+    const { outage, running, window, writer, solo, setup } = this.#state;
     if (running.size > 0) return;
+    // What its transaction stores must not pass what is still to be written.
+    if (setup.options.transactional && (writer.busy || writer.hasChanges || this.#failures.isBusy)) return;
     const probe = outage.probe(
       now,
       () => this.#runnable(window.next()),
       (accused, tried) => {
         const other = window.nextBeside(accused, tried);
-        return other === undefined ? undefined : (this.#runnable(other) ?? 'later');
+        if (other === undefined) return undefined;
+        // Beyond the window, which the accused one keeps from moving, there is nothing to wait for; a mark is asked for here.
+        const runnable = this.#runnable(other);
+        const comes = writer.busy || writer.hasChanges || this.#failures.isBusy || solo.isUnwritten;
+        return runnable ?? (comes ? 'later' : undefined);
       },
     );
     if (probe === 'later') return;
@@ -383,7 +399,7 @@ export class Term {
 
   /** Milliseconds until there is something to do, should nothing happen before. */
   #nextTimeMs(): number {
-    const { writer, outage, running, setup } = this.#state;
+    const { writer, outage, running, setup, window } = this.#state;
     const now = performance.now();
     const idle = running.size === 0;
     const times = [this.#timesOutAt];
@@ -395,7 +411,7 @@ export class Term {
         if (idle) times.push(outage.probeAt);
         const mayStore = this.#progressSince !== undefined && (idle || !setup.options.transactional);
         if (mayStore) times.push((this.#progressSince as number) + commitDelayMs);
-        const due = outage.isDown ? undefined : this.#failures.dueInMs;
+        const due = outage.isDown && window.next() !== undefined ? undefined : this.#failures.dueInMs;
         if (due !== undefined) times.push(now + due + 1);
       }
     }

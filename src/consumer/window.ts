@@ -51,6 +51,8 @@ export class Window<I extends Item> {
   /** What may be run, lowest position first. */
   readonly #ready: I[] = [];
   #queueable: I[] = [];
+  /** Positions above the reached one that were queued in failures and have ended there. */
+  readonly #endedApart = new Set<number>();
   #reached: LogMark;
   #last: number;
   #begun = 0;
@@ -70,6 +72,11 @@ export class Window<I extends Item> {
   /** How many messages of the log were ever begun, and how many of those are at or below the reached position. */
   get begun(): Readonly<{ total: number; reached: number }> {
     return { total: this.#begun, reached: this.#begunReached };
+  }
+
+  /** How many messages, and runs of passed over ones, are above the reached position. */
+  get length(): number {
+    return this.#slots.length;
   }
 
   /** Position of the last message that was added or passed over. */
@@ -262,6 +269,7 @@ export class Window<I extends Item> {
       const state = slot.item?.state ?? 'done';
       if (state !== 'done' && state !== 'passing') break;
       if (slot.item?.begun === true) this.#begunReached += 1;
+      this.#endedApart.delete(slot.position);
       this.#reached = { position: slot.position, bytes: slot.bytes };
       taken += 1;
     }
@@ -271,7 +279,16 @@ export class Window<I extends Item> {
 
   /** Positions above the reached one that were handled. */
   handledAbove(): number[] {
-    return this.#slots.filter(({ item }) => item?.begun === true && item.state === 'done').map((slot) => slot.position);
+    return this.#slots.filter((slot) => this.#isHandled(slot)).map((slot) => slot.position);
+  }
+
+  /** A failure has ended: without its record, its position would be read from the log again. */
+  endedApart(position: number): void {
+    if (position > this.#reached.position) this.#endedApart.add(position);
+  }
+
+  #isHandled({ item, position }: Slot<I>): boolean {
+    return item?.state === 'done' && (item.begun || this.#endedApart.has(position));
   }
 
   /** The place that would be reached, and what would be handled above it, were `item` done as well. */
@@ -280,11 +297,11 @@ export class Window<I extends Item> {
     let contiguous = true;
     const handled: number[] = [];
     for (const slot of this.#slots) {
-      const done =
-        slot.item === undefined || slot.item === item || slot.item.state === 'done' || slot.item.state === 'passing';
+      // What is being written to failures is not: that is in no handler's transaction.
+      const done = slot.item === undefined || slot.item === item || slot.item.state === 'done';
       contiguous &&= done;
       if (contiguous) mark = { position: slot.position, bytes: slot.bytes };
-      else if (done && slot.item?.begun === true) handled.push(slot.position);
+      else if (slot.item === item || this.#isHandled(slot)) handled.push(slot.position);
     }
     return { position: mark.position, bytes: mark.bytes, handled };
   }

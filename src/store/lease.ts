@@ -36,6 +36,8 @@ export async function acquireLease(store: Store, claim: LeaseClaim): Promise<Lea
         $set: {
           epoch: { $add: ['$epoch', 1] },
           owner: { $literal: claim.owner },
+          // One whose caller died is over; it would ask every later owner to give the lease back.
+          request: claim.request === undefined ? null : '$request',
           renewedAt: '$$NOW',
           expiresAt: { $add: ['$$NOW', claim.leaseMs] },
         },

@@ -96,10 +96,15 @@ export async function retryFailures(store: Store, filter: FailureFilter, wtimeou
 /** Deletes failures for good. */
 export async function discardFailures(store: Store, filter: FailureFilter, wtimeoutMs: number): Promise<number> {
   const failures = store.collection('failures');
-  const { deletedCount } = await failures.deleteMany(
-    await limited(store, { $and: [toQuery(filter), { state: { $exists: true } }] }, filter.limit),
-    { writeConcern: writeMajority(wtimeoutMs) },
-  );
+  const query = await limited(store, { $and: [toQuery(filter), { state: { $exists: true } }] }, filter.limit);
+  const options = { writeConcern: writeMajority(wtimeoutMs) };
+  // A message that was too large to be appended stands beside its record.
+  const apart = await failures
+    .find({ $and: [query, { 'message.dataIn': { $exists: true } }] }, { projection: { 'message.dataIn': 1 } })
+    .toArray();
+  const { deletedCount } = await failures.deleteMany(query, options);
+  const messages = apart.map(({ message }) => (message as { dataIn: unknown }).dataIn);
+  if (messages.length > 0) await failures.deleteMany({ _id: { $in: messages } } as Document, options);
   return deletedCount;
 }
 
