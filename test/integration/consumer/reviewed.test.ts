@@ -46,14 +46,15 @@ it('a request whose caller died does not ask later owners to leave', async () =>
 });
 
 it('what was handled from failures above the checkpoint does not come again after a close', async () => {
-  const made = await watchedOutbox();
+  const made = await watchedOutbox({ options: { closeTimeoutMs: 20 } });
   const handled: number[] = [];
   let failing = true;
-  let letGo = (): void => undefined;
-  const held = new Promise<void>((resolve) => (letGo = resolve));
+  let first = true;
   await made.put([keyed(1, 'slow'), keyed(2, 'a'), keyed(3, 'a'), keyed(4, 'a'), keyed(5, 'b')]);
-  const handle = async ({ position }: { position: number }): Promise<void> => {
-    if (position === 1) await held;
+  const handle = async ({ position }: { position: number }, { signal }: { signal: AbortSignal }): Promise<void> => {
+    if (position === 1 && first) {
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))));
+    }
     if (position === 2 && failing) throw new Error('not yet');
     handled.push(position);
   };
@@ -65,9 +66,8 @@ it('what was handled from failures above the checkpoint does not come again afte
   await waitFor(async () => (await made.failures()).length === 0);
   expect((await made.checkpoint('c')).position).toBe(0);
   // The slow one is given up: it comes again, and nothing else does.
-  const closing = consumer.close();
-  letGo();
-  await closing;
+  await consumer.close();
+  first = false;
   made.outbox.consume('c', handle, { concurrency: 4, retry: quick });
   await made.put([keyed(6, 'z')]);
   await reached(made, 6);
