@@ -40,7 +40,7 @@ export interface OutboxEvents {
   'consumer:dead': ConsumerFailure;
   /** The destination is taken to be down, or up again; `error` is the last one met while it is down. */
   'consumer:outage': { outbox: string; consumer: string; state: 'down' | 'up'; error?: unknown };
-  /** This process owns the consumer no longer, peacefully: nothing repeats. */
+  /** This process owns the consumer no longer, peacefully: nothing repeats but what did not end in time. */
   'consumer:stop': {
     outbox: string;
     consumer: string;

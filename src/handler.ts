@@ -33,7 +33,7 @@ export interface RetryOptions {
   maxAttempts?: number;
   /** Milliseconds before the second attempt. 1 to 86,400,000. @defaultValue `1000` */
   initialDelayMs?: number;
-  /** Longest delay in milliseconds. `initialDelayMs` to 604,800,000. @defaultValue `300000` */
+  /** Longest delay in milliseconds, `RetryAfter` aside; never less than `initialDelayMs`. `initialDelayMs` to 604,800,000. @defaultValue `300000` */
   maxDelayMs?: number;
   /** By how much the delay grows with each attempt. 1 to 100. @defaultValue `2` */
   factor?: number;
@@ -77,11 +77,11 @@ export interface ConsumerOptions<T extends string = string> extends RelayOptions
 
 /** Options of `drain`. */
 export interface DrainOptions<T extends string = string> extends ConsumerOptions<T> {
-  /** Most messages to handle. @defaultValue no limit */
+  /** Most messages to begin, failing and retried ones included. @defaultValue no limit */
   maxMessages?: number;
   /** Milliseconds from the call after which it returns. 1 to 2,147,483,647. @defaultValue no limit */
   deadlineMs?: number;
-  /** Where another process holds the consumer: return at once with its name, or wait until `deadlineMs`. @defaultValue `"return"` */
+  /** Where another process holds the consumer: return at once with its name, or wait until `deadlineMs` (for ever without one). @defaultValue `"return"` */
   ifHeld?: 'return' | 'wait';
 }
 
@@ -95,7 +95,7 @@ export interface DrainReport {
   dead: number;
   /** Messages left: in the log above the checkpoint, and pending. */
   remaining: number;
-  /** Who holds the consumer, when it was not this call. */
+  /** Who holds the consumer, when it was not this call: a process, `"a pause"` or `"a request"`. */
   heldBy: string | null;
   /** When the next failed message is due. */
   nextAttemptAt: Date | null;
@@ -106,11 +106,11 @@ export interface Consumer extends AsyncDisposable {
   readonly name: string;
   /** Resolves when it was closed; rejects when it was removed or can't go on. A lost lease is neither. */
   readonly closed: Promise<void>;
-  /** Lets what is in flight finish, stores the checkpoint and gives the lease back. Idempotent. */
+  /** Lets what is in flight finish for at most `closeTimeoutMs`, then aborts its signal; stores the checkpoint and gives the lease back. Idempotent. */
   close(): Promise<void>;
 }
 
-/** An error as it is kept: never a payload of ours, the stack trimmed. */
+/** An error as it is kept: its texts and stack shortened, user and password of URIs taken out. */
 export interface ErrorInfo {
   name: string;
   message: string;
@@ -127,6 +127,11 @@ export interface ConsumerInfo {
   lag: number;
   /** Milliseconds for which the oldest of them has been in the log; 0 without any. */
   lagMs: number;
+  /**
+   * running: owned, at work or waiting for messages; backing-off: the destination is taken to be down; blocked: by a type that
+   * its processes do not know, or strictly behind a dead letter; paused: until `resume`; standby: nobody owns it, this
+   * process waits for its turn; stopped: nobody owns it that this process knows of.
+   */
   state: 'running' | 'standby' | 'backing-off' | 'blocked' | 'paused' | 'stopped';
   /** The process that holds it: host:pid:random. */
   owner: string | null;
@@ -163,7 +168,7 @@ export interface Failure<M extends OutboxMessage = OutboxMessage> {
   message: Delivered<M>;
 }
 
-/** Which failures; given fields must all match. An empty one is refused without `all`. */
+/** Which failures; given fields must all match. `retry` and `discard` refuse an empty one without `all`. */
 export interface FailureFilter {
   consumer?: string;
   state?: 'retrying' | 'queued' | 'dead';

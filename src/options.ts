@@ -21,7 +21,7 @@ export interface ServiceOutboxOptions {
   sizeBytes?: number;
   /** Cap of the log in messages, beside `sizeBytes`. 100 to 2,147,483,646. @defaultValue none */
   maxMessages?: number;
-  /** Whether this process may be elected sequencer while it reads or has been started. @defaultValue `true` */
+  /** Whether this process may be elected sequencer while it reads, consumes or has been started; with `false` a drain moves nothing either. @defaultValue `true` */
   sequencer?: boolean;
   /**
    * `"create"`: create what is missing and check what is there. `"check"`: create nothing, verify. `"none"`: trust,
@@ -33,9 +33,9 @@ export interface ServiceOutboxOptions {
    * AsyncLocalStorage of their own. @defaultValue mongoose's `transactionAsyncLocalStorage`, where it is on
    */
   currentSession?: () => ClientSession | null | undefined;
-  /** How long, in milliseconds, a dead sequencer holds its place. 100 to 600,000. @defaultValue `5000` */
+  /** How long, in milliseconds, a dead sequencer or consumer holds its place. 100 to 600,000. @defaultValue `5000` */
   leaseMs?: number;
-  /** How long, in milliseconds, `close` waits for the append under way. 0 to 600,000. @defaultValue `10000` */
+  /** How long, in milliseconds, `close` lets handlers, publishes and the append under way finish; then their signals abort. 0 to 600,000. @defaultValue `10000` */
   closeTimeoutMs?: number;
   /** Most messages that the sequencer moves in one command. 1 to 1,000. @defaultValue `1000` */
   appendBatchSize?: number;

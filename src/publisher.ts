@@ -13,7 +13,10 @@ export interface Publisher<M extends OutboxMessage> {
 
 /** What `publish` is told beside the messages. */
 export interface PublishContext {
-  /** Aborts when the lease is lost or the relay closes for good: what is published from then on may be published by another. */
+  /**
+   * Aborts when the lease is lost, or when closing takes longer than `closeTimeoutMs`: what is published from then on may be
+   * published by another. There is no other time limit.
+   */
   readonly signal: AbortSignal;
   /** The relay's name. */
   readonly consumer: string;
