@@ -375,7 +375,9 @@ export class Term {
     // Another owner would run its message beside it.
     if (leftRunning) lease.finish('abandoned');
     const { position } = writer.stored;
-    if (end !== 'drained') host.emit('consumer:stop', { consumer, position, epoch: lease.epoch, reason: end });
+    // A drain has its report, and tells neither of its start nor of its end.
+    if (setup.drain === undefined && end !== 'drained')
+      host.emit('consumer:stop', { consumer, position, epoch: lease.epoch, reason: end });
     return end;
   }
 
