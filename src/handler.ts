@@ -67,7 +67,7 @@ export interface RelayOptions<T extends string = string> {
 
 /** Options of `consume`. */
 export interface ConsumerOptions<T extends string = string> extends RelayOptions<T> {
-  /** Handlers that run at the same time. 1 to 1,000, not more than `batchSize`; 1 with `order: "strict"` or `transactional`. @defaultValue `1` */
+  /** Handlers that run at the same time. 1 to 1,000; no more than `batchSize` do; 1 with `order: "strict"` or `transactional`. @defaultValue `1` */
   concurrency?: number;
   /** Milliseconds after which a handler's signal aborts and its attempt counts as failed. 1 to 86,400,000. @defaultValue `30000` */
   handlerTimeoutMs?: number;

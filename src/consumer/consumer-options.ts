@@ -89,8 +89,6 @@ export function resolveConsumerOptions(
   const concurrency = given.concurrency ?? 1;
   if (concurrency > 1 && transactional)
     throw invalidOption('concurrency', 'must be 1 with transactional: true', `got ${concurrency}`);
-  if (given.batchSize !== undefined && concurrency > given.batchSize)
-    throw invalidOption('concurrency', `must not be more than batchSize (${given.batchSize})`, `got ${concurrency}`);
   if (concurrency > 1 && order === 'strict')
     throw invalidOption('concurrency', 'must be 1 with order: "strict"', `got ${concurrency}`);
   return {
