@@ -234,11 +234,13 @@ export class Term {
 
   /** The task, if it may be begun now: within the window, and recorded as begun where it must be. */
   #runnable(task: Task | undefined): Task | undefined {
-    const { setup, writer, solo, isSolo } = this.#state;
+    const { setup, writer, solo, isSolo, running, window } = this.#state;
     const { options } = setup;
     if (task === undefined || this.#begun >= (options.maxMessages ?? Infinity)) return undefined;
     if (options.transactional && (writer.busy || writer.hasChanges || this.#failures.isBusy)) return undefined;
-    if (!task.begun && writer.exposed >= options.batchSize) return undefined;
+    // The lowest makes room for the others: it goes on all the same where nothing else is under way.
+    const first = running.size === 0 && !writer.busy && !writer.isDue && window.isLowest(task);
+    if (!task.begun && !first && writer.exposed >= options.batchSize) return undefined;
     if (task.source === 'log' && task.position > writer.stored.begun) return undefined;
     if (!isSolo) return task;
     return writer.busy || writer.hasChanges ? undefined : solo.ask(task);

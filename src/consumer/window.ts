@@ -51,8 +51,6 @@ export class Window<I extends Item> {
   /** What may be run, lowest position first. */
   readonly #ready: I[] = [];
   #queueable: I[] = [];
-  /** Positions above the reached one that were queued in failures and have ended there. */
-  readonly #endedApart = new Set<number>();
   #reached: LogMark;
   #last: number;
   #begun = 0;
@@ -269,7 +267,6 @@ export class Window<I extends Item> {
       const state = slot.item?.state ?? 'done';
       if (state !== 'done' && state !== 'passing') break;
       if (slot.item?.begun === true) this.#begunReached += 1;
-      this.#endedApart.delete(slot.position);
       this.#reached = { position: slot.position, bytes: slot.bytes };
       taken += 1;
     }
@@ -282,13 +279,21 @@ export class Window<I extends Item> {
     return this.#slots.filter((slot) => this.#isHandled(slot)).map((slot) => slot.position);
   }
 
-  /** A failure has ended: without its record, its position would be read from the log again. */
+  /** A failure was handled: above the reached position it is as if its message had been handled from the log. */
   endedApart(position: number): void {
-    if (position > this.#reached.position) this.#endedApart.add(position);
+    const item = this.#slots.find((slot) => slot.position === position)?.item;
+    if (item === undefined || item.begun) return;
+    item.begun = true;
+    this.#begun += 1;
   }
 
-  #isHandled({ item, position }: Slot<I>): boolean {
-    return item?.state === 'done' && (item.begun || this.#endedApart.has(position));
+  /** Whether everything before the message is done. */
+  isLowest(item: I): boolean {
+    return this.#slots[0]?.item === item;
+  }
+
+  #isHandled({ item }: Slot<I>): boolean {
+    return item?.begun === true && item.state === 'done';
   }
 
   /** The place that would be reached, and what would be handled above it, were `item` done as well. */
