@@ -223,7 +223,7 @@ export class Term {
     if (outage.isDown) return this.#probe(now);
     const concurrency = isSolo ? 1 : this.#runner.concurrency;
     while (running.size === 0 || (this.#runner.batchSize === 1 && running.size < concurrency)) {
-      const task = this.#runnable(window.next());
+      const task = this.#next();
       if (task === undefined) break;
       this.#start(this.#batch(task), false);
     }
@@ -232,15 +232,28 @@ export class Term {
     this.#settlement.apply(outage.convictAlone(now, newest));
   }
 
+  /** What is run next. Where the window is full, what was begun before goes on: a new one might wait for it for ever. */
+  #next(): Task | undefined {
+    const { window } = this.#state;
+    const lowest = window.next();
+    return this.#runnable(lowest !== undefined && this.#isTooMany(lowest) ? window.nextBegun() : lowest);
+  }
+
+  /** Whether the window has no room for a new message. */
+  #isTooMany(task: Task): boolean {
+    const { setup, writer, running, window } = this.#state;
+    if (task.begun || writer.exposed < setup.options.batchSize) return false;
+    // The lowest makes room for the others: it goes on all the same where nothing else is under way.
+    return running.size > 0 || writer.busy || writer.isDue || !window.isLowest(task);
+  }
+
   /** The task, if it may be begun now: within the window, and recorded as begun where it must be. */
   #runnable(task: Task | undefined): Task | undefined {
-    const { setup, writer, solo, isSolo, running, window } = this.#state;
+    const { setup, writer, solo, isSolo } = this.#state;
     const { options } = setup;
     if (task === undefined || this.#begun >= (options.maxMessages ?? Infinity)) return undefined;
     if (options.transactional && (writer.busy || writer.hasChanges || this.#failures.isBusy)) return undefined;
-    // The lowest makes room for the others: it goes on all the same where nothing else is under way.
-    const first = running.size === 0 && !writer.busy && !writer.isDue && window.isLowest(task);
-    if (!task.begun && !first && writer.exposed >= options.batchSize) return undefined;
+    if (this.#isTooMany(task)) return undefined;
     if (task.source === 'log' && task.position > writer.stored.begun) return undefined;
     if (!isSolo) return task;
     return writer.busy || writer.hasChanges ? undefined : solo.ask(task);
@@ -252,7 +265,7 @@ export class Term {
     const most = isSolo ? 1 : this.#runner.batchSize;
     const batch: Task[] = [];
     let bytes = 0;
-    for (let task: Task | undefined = first; task !== undefined; task = this.#runnable(window.next())) {
+    for (let task: Task | undefined = first; task !== undefined; task = this.#next()) {
       if (batch.length > 0 && bytes + task.size > mostBufferedBytes) break;
       bytes += task.size;
       batch.push(task);
@@ -278,7 +291,7 @@ export class Term {
     if (setup.options.transactional && (writer.busy || writer.hasChanges || this.#failures.isBusy)) return;
     const probe = outage.probe(
       now,
-      () => this.#runnable(window.next()),
+      () => this.#next(),
       (accused, tried) => {
         const other = window.nextBeside(accused, tried);
         if (other === undefined) return undefined;

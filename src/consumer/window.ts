@@ -191,6 +191,11 @@ export class Window<I extends Item> {
     return this.#ready[0];
   }
 
+  /** The lowest message that may be run and was begun before: it takes no more room in the window. */
+  nextBegun(): I | undefined {
+    return this.#ready.find(({ begun }) => begun);
+  }
+
   /** The lowest message that may be run, is not of the lane of `other` and not among `except`. */
   nextBeside(other: I, except: ReadonlySet<I> = new Set()): I | undefined {
     return this.#ready.find(
@@ -281,6 +286,7 @@ export class Window<I extends Item> {
 
   /** A failure was handled: above the reached position it is as if its message had been handled from the log. */
   endedApart(position: number): void {
+    if (position <= this.#reached.position) return;
     const item = this.#slots.find((slot) => slot.position === position)?.item;
     if (item === undefined || item.begun) return;
     item.begun = true;
@@ -306,7 +312,8 @@ export class Window<I extends Item> {
       const done = slot.item === undefined || slot.item === item || slot.item.state === 'done';
       contiguous &&= done;
       if (contiguous) mark = { position: slot.position, bytes: slot.bytes };
-      else if (slot.item === item || this.#isHandled(slot)) handled.push(slot.position);
+      // Also where it is a failure: its record goes, and its position would be read from the log again.
+      else if (slot.position === item.position || this.#isHandled(slot)) handled.push(slot.position);
     }
     return { position: mark.position, bytes: mark.bytes, handled };
   }
