@@ -219,7 +219,7 @@ export class Term {
   }
 
   #dispatch(now: number): void {
-    const { outage, running, window, writer, solo, isSolo } = this.#state;
+    const { outage, running, writer, solo, isSolo } = this.#state;
     if (outage.isDown) return this.#probe(now);
     const concurrency = isSolo ? 1 : this.#runner.concurrency;
     while (running.size === 0 || (this.#runner.batchSize === 1 && running.size < concurrency)) {

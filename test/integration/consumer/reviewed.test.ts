@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { createConnection, createOutbox, waitFor } from '../../support/create-outbox.js';
+import { range } from '../../support/orders.js';
 import { keyed, reached, watchedOutbox } from '../../support/watched-outbox.js';
 
 const quick = { initialDelayMs: 20, maxDelayMs: 40, jitter: 0 };
@@ -72,4 +73,37 @@ it('what was handled from failures above the checkpoint does not come again afte
   await made.put([keyed(6, 'z')]);
   await reached(made, 6);
   expect([...handled].sort((one, two) => one - two)).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+it('a window full of messages that a destination refused does not wait for a failure that is due', async () => {
+  const made = await watchedOutbox();
+  let own = true;
+  let down = false;
+  const published: number[] = [];
+  await made.put(range(1, 3).map((nr) => keyed(nr)));
+  made.outbox.relay(
+    'c',
+    {
+      publish: (messages) => {
+        if (down) return Promise.reject(new Error('down'));
+        const failed = own ? messages.filter(({ position }) => position === 1) : [];
+        published.push(...messages.map(({ position }) => position).filter((position) => !own || position !== 1));
+        return Promise.resolve({ failed: failed.map(({ position }) => ({ position, error: new Error('not yet') })) });
+      },
+    },
+    { batchSize: 2, retry: { ...quick, initialDelayMs: 400, maxDelayMs: 400 } },
+  );
+  await reached(made, 3);
+  // Its retry comes due while the window is full of what is refused.
+  [own, down] = [false, true];
+  await made.put(range(4, 9).map((nr) => keyed(nr)));
+  await waitFor(() => made.of('consumer:outage').length > 0);
+  await waitFor(async () => {
+    const [failure] = await made.failures();
+    return failure !== undefined && failure.nextAttemptAt !== null && failure.nextAttemptAt.getTime() < Date.now();
+  });
+  down = false;
+  await reached(made, 9);
+  await waitFor(async () => (await made.failures()).length === 0);
+  expect([...published].sort((one, two) => one - two)).toEqual(range(1, 9));
 });
