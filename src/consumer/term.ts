@@ -1,26 +1,20 @@
 import type { ErrorInfo } from '../handler.js';
-import { pause } from '../internal/abort.js';
-import { backoffMs } from '../internal/backoff.js';
-import type { Progress } from '../store/consumer-checkpoint.js';
+import { CheckpointTiming } from './checkpoint-timing.js';
+import { Dispatcher } from './dispatcher.js';
 import { FailureLoader } from './failure-loader.js';
 import { HandlerRunner } from './handler-runner.js';
-import { Intake, mostBufferedBytes, unknownType } from './intake.js';
+import { Intake, unknownType } from './intake.js';
 import { PublishRunner } from './publish-runner.js';
 import { recheckSolo, recover } from './recovery.js';
 import type { Runner } from './runner.js';
 import { Settlement } from './settlement.js';
-import type { Task } from './task.js';
 import { TermState, type TermHost, type TermSetup } from './term-state.js';
 
 /** Why a term ended. */
 export type TermEnd = 'closed' | 'request' | 'unknown type' | 'lost' | 'drained';
 
-/** Longest time, in milliseconds, that progress waits to be stored together with later progress. */
-const commitDelayMs = 100;
 /** How long, in milliseconds, a handler has to react to its aborted signal before its message may go to another owner. */
 const abortGraceMs = 1_000;
-/** Longest time, in milliseconds, between two tries to store the checkpoint. */
-const mostRetryMs = 1_000;
 /** Most messages in flight that are told of. */
 const mostTold = 20;
 
@@ -35,14 +29,11 @@ export class Term {
   readonly #intake: Intake;
   readonly #runner: Runner;
   #requested = false;
-  /** Different messages that were begun. */
-  #begun = 0;
-  /** Since when progress waits to be stored. */
-  #progressSince: number | undefined;
-  /** Not before then the checkpoint is stored again, after an error. */
-  #retryAt = 0;
-  #writeErrors = 0;
+  readonly #dispatcher: Dispatcher;
+  readonly #timing: CheckpointTiming;
+  /** When the next handler has taken too long. */
   #timesOutAt: number | undefined;
+  /** When the loop last looked, by the monotonic clock. */
   #actedAt = 0;
 
   constructor(host: TermHost, setup: TermSetup) {
@@ -59,12 +50,14 @@ export class Term {
       waits: (position) => state.solo.forget(position),
       onUnknown: (record) => state.report(unknownType(record.entry.type as string, consumer)),
     });
+    this.#timing = new CheckpointTiming(state, this.#failures);
     this.#settlement = new Settlement(state, this.#failures);
     this.#intake = new Intake(state, this.#failures, this.#settlement);
     this.#runner =
       work.kind === 'publish'
         ? new PublishRunner(state, this.#settlement, work.publish)
-        : new HandlerRunner(state, this.#settlement, work.handle, (progress) => this.#applied(progress));
+        : new HandlerRunner(state, this.#settlement, work.handle, (progress) => this.#timing.applied(progress));
+    this.#dispatcher = new Dispatcher(state, this.#failures, this.#settlement, this.#runner);
   }
 
   get counts(): Readonly<{ handled: number; failed: number; dead: number }> {
@@ -164,17 +157,18 @@ export class Term {
     this.#intake.read();
     this.#look(now);
     this.#queueBlocked();
-    this.#dispatch(now);
-    this.#store(now);
+    this.#dispatcher.dispatch(now);
+    this.#timesOutAt ??= this.#runner.timeOut(now);
+    this.#timing.store(now);
     return this.#ending();
   }
 
   /** Why the term ends by itself, if nothing is left that it could do. */
   #ending(): TermEnd | undefined {
     const { running, outage, writer, window, setup } = this.#state;
-    const { drain, options } = setup;
+    const { drain } = setup;
     if (running.size > 0 || outage.hasSuspects || writer.busy || this.#failures.isBusy) return undefined;
-    if (drain !== undefined && this.#begun >= (options.maxMessages ?? Infinity)) return 'drained';
+    if (drain !== undefined && this.#dispatcher.isEnough) return 'drained';
     if (drain?.patient === false && outage.refusedRounds > 0) return 'drained';
     if (writer.isDue || window.buffered.count > 0 || window.next() !== undefined) return undefined;
     if (this.#intake.unknownType !== undefined) return 'unknown type';
@@ -189,11 +183,11 @@ export class Term {
     if (outage.isDown && window.next() !== undefined) return;
     // Its own transaction removes a failure that is looked up meanwhile.
     if (setup.options.transactional && running.size > 0) return;
-    if (now < this.#retryAt || this.#failures.dueInMs !== 0) return;
+    if (now < this.#timing.retryAt || this.#failures.dueInMs !== 0) return;
     this.#failures
       .look()
       .catch((error: unknown) => {
-        this.#retryAt = performance.now() + mostRetryMs;
+        this.#timing.rest();
         this.#state.report(error);
       })
       .finally(() => this.#state.wakeUp());
@@ -218,153 +212,6 @@ export class Term {
     }
   }
 
-  #dispatch(now: number): void {
-    const { outage, running, writer, solo, isSolo } = this.#state;
-    if (outage.isDown) return this.#probe(now);
-    const concurrency = isSolo ? 1 : this.#runner.concurrency;
-    while (running.size === 0 || (this.#runner.batchSize === 1 && running.size < concurrency)) {
-      const task = this.#next();
-      if (task === undefined) break;
-      this.#start(this.#batch(task), false);
-    }
-    if (!outage.hasSuspects || writer.busy || solo.isUnwritten) return;
-    const newest = [...running.keys()].reduce((most, { order }) => Math.max(most, order), 0);
-    this.#settlement.apply(outage.convictAlone(now, newest));
-  }
-
-  /** What is run next. Where the window is full, what was begun before goes on: a new one might wait for it for ever. */
-  #next(): Task | undefined {
-    const { window } = this.#state;
-    const lowest = window.next();
-    return this.#runnable(lowest !== undefined && this.#isTooMany(lowest) ? window.nextBegun() : lowest);
-  }
-
-  /** Whether the window has no room for a new message. */
-  #isTooMany(task: Task): boolean {
-    const { setup, writer, running, window } = this.#state;
-    if (task.begun || writer.exposed < setup.options.batchSize) return false;
-    // The lowest makes room for the others: it goes on all the same where nothing else is under way.
-    return running.size > 0 || writer.busy || writer.isDue || !window.isLowest(task);
-  }
-
-  /** The task, if it may be begun now: within the window, and recorded as begun where it must be. */
-  #runnable(task: Task | undefined): Task | undefined {
-    const { setup, writer, solo, isSolo } = this.#state;
-    const { options } = setup;
-    if (task === undefined || this.#begun >= (options.maxMessages ?? Infinity)) return undefined;
-    if (options.transactional && (writer.busy || writer.hasChanges || this.#failures.isBusy)) return undefined;
-    if (this.#isTooMany(task)) return undefined;
-    if (task.source === 'log' && task.position > writer.stored.begun) return undefined;
-    if (!isSolo) return task;
-    return writer.busy || writer.hasChanges ? undefined : solo.ask(task);
-  }
-
-  /** Takes the task, and those that may be run together with it, in log order. */
-  #batch(first: Task): Task[] {
-    const { window, isSolo } = this.#state;
-    const most = isSolo ? 1 : this.#runner.batchSize;
-    const batch: Task[] = [];
-    let bytes = 0;
-    for (let task: Task | undefined = first; task !== undefined; task = this.#next()) {
-      if (batch.length > 0 && bytes + task.size > mostBufferedBytes) break;
-      bytes += task.size;
-      batch.push(task);
-      this.#take(task);
-      if (batch.length >= most) break;
-    }
-    window.closeBatch(batch);
-    return batch;
-  }
-
-  #take(task: Task): void {
-    const { window, writer } = this.#state;
-    if (task.source === 'failures' && !task.begun) writer.recordBegun();
-    if (!task.begun) this.#begun += 1;
-    window.take(task, this.#runner.batchSize > 1);
-  }
-
-  /** While the destination is down, one message at a time. */
-  #probe(now: number): void {
-    const { outage, running, window, writer, solo, setup } = this.#state;
-    if (running.size > 0) return;
-    // What its transaction stores must not pass what is still to be written.
-    if (setup.options.transactional && (writer.busy || writer.hasChanges || this.#failures.isBusy)) return;
-    const probe = outage.probe(
-      now,
-      () => this.#next(),
-      (accused, tried) => {
-        const other = window.nextBeside(accused, tried);
-        if (other === undefined) return undefined;
-        // Beyond the window, which the accused one keeps from moving, there is nothing to wait for; a mark is asked for here.
-        const runnable = this.#runnable(other);
-        const comes = writer.busy || writer.hasChanges || this.#failures.isBusy || solo.isUnwritten;
-        return runnable ?? (comes ? 'later' : undefined);
-      },
-    );
-    if (probe === 'later') return;
-    if ('givenBack' in probe) {
-      for (const task of probe.givenBack) window.giveBack(task);
-      return;
-    }
-    if (probe.again) probe.item.state = 'running';
-    else {
-      this.#take(probe.item);
-      window.closeBatch([probe.item]);
-    }
-    this.#start([probe.item], true);
-  }
-
-  #start(tasks: readonly Task[], probe: boolean): void {
-    const order = this.#state.outage.start();
-    const now = performance.now();
-    for (const task of tasks) {
-      task.startedAt = now;
-      task.order = order;
-    }
-    this.#runner.start(tasks, probe);
-    this.#timesOutAt ??= this.#runner.timeOut(now);
-  }
-
-  /** Stores the checkpoint when enough has come together, or something waits for it. */
-  #store(now: number): void {
-    const { setup, window, writer, solo, running } = this.#state;
-    const { options, drain } = setup;
-    if (writer.busy || this.#failures.isBusy || now < this.#retryAt) return;
-    if (options.transactional && running.size > 0) return;
-    const next = window.next();
-    const { begun } = writer.stored;
-    const isDue = writer.isDue;
-    if (!isDue) this.#progressSince = undefined;
-    else this.#progressSince ??= now;
-    const beyond = next?.source === 'log' && next.position > begun && writer.nextEnd > begun;
-    const half = writer.exposed * 2 >= options.batchSize;
-    const waited = this.#progressSince !== undefined && now >= this.#progressSince + commitDelayMs;
-    const idle = drain !== undefined && running.size === 0;
-    const due = isDue && (half || waited || idle || writer.hasChanges);
-    if (due || beyond || solo.isUnwritten) void this.#write().finally(() => this.#state.wakeUp());
-  }
-
-  async #write(): Promise<void> {
-    const { writer } = this.#state;
-    const before = writer.stored.position;
-    this.#progressSince = undefined;
-    try {
-      if (!(await writer.write())) this.#state.lost = true;
-      this.#writeErrors = 0;
-      if (writer.stored.position > before) this.#tellProgress();
-    } catch (error) {
-      this.#retryAt =
-        performance.now() + backoffMs(this.#writeErrors++, this.#state.host.options.pollMinMs, mostRetryMs);
-      this.#state.report(error);
-    }
-  }
-
-  /** A handler's own transaction has stored its message. */
-  #applied(progress: Progress): void {
-    this.#state.writer.applied(progress);
-    this.#tellProgress();
-  }
-
   /** The peaceful end: what waits for a verdict was not handled, and nothing repeats. */
   async #finish(end: Exclude<TermEnd, 'lost'>): Promise<TermEnd> {
     const { running, over, outage, window, writer, setup, host } = this.#state;
@@ -375,18 +222,7 @@ export class Term {
     running.clear();
     for (const task of outage.release()) window.giveBack(task);
     if (this.#failures.hasBegun) writer.push({ write: { kind: 'unbegin all' } });
-    const before = writer.stored.position;
-    for (let errors = 0; ; errors += 1) {
-      if (lease.lost.aborted) return 'lost';
-      try {
-        if (!(await writer.write(true))) return 'lost';
-        break;
-      } catch (error) {
-        this.#state.report(error);
-        await pause(backoffMs(errors, host.options.pollMinMs, mostRetryMs), lease.lost);
-      }
-    }
-    if (writer.stored.position > before) this.#tellProgress();
+    if (!(await this.#timing.storeLast())) return 'lost';
     // Another owner would run its message beside it.
     if (leftRunning) lease.finish('abandoned');
     const { position } = writer.stored;
@@ -408,26 +244,19 @@ export class Term {
     }
   }
 
-  #tellProgress(): void {
-    const { host, setup, writer } = this.#state;
-    const { consumer, lease } = setup;
-    host.emit('consumer:progress', { consumer, position: writer.stored.position, epoch: lease.epoch });
-  }
-
   /** Milliseconds until there is something to do, should nothing happen before. */
   #nextTimeMs(): number {
-    const { writer, outage, running, setup, window } = this.#state;
+    const { writer, outage, running, window } = this.#state;
     const now = performance.now();
     const idle = running.size === 0;
     const times = [this.#timesOutAt];
     // What is under way wakes the loop when it is over.
     if (!writer.busy && !this.#failures.isBusy) {
-      if (this.#retryAt > now) times.push(this.#retryAt);
+      if (this.#timing.retryAt > now) times.push(this.#timing.retryAt);
       else {
         times.push(outage.graceEnds);
         if (idle) times.push(outage.probeAt);
-        const mayStore = this.#progressSince !== undefined && (idle || !setup.options.transactional);
-        if (mayStore) times.push((this.#progressSince as number) + commitDelayMs);
+        times.push(this.#timing.dueAt);
         const due = outage.isDown && window.next() !== undefined ? undefined : this.#failures.dueInMs;
         if (due !== undefined) times.push(now + due + 1);
       }

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 
 import { doneOf, expectFirstsInKeyOrder, keyed, repeatsOf } from '../../support/consumer-runs.js';
 import { createConsuming, quickRetry } from '../../support/consuming.js';
@@ -55,6 +55,10 @@ it.each([
     for (const { closed } of consumers) closed.catch((error: unknown) => endings.push(error));
     let put = 0;
     let putting = true;
+    // Also when the test fails: a closed outbox refuses at once, and the loop would leave no turn to anything else.
+    onTestFinished(() => {
+      putting = false;
+    });
     const writer = (async () => {
       for (let n = 1; putting; n += 1) {
         const committed = await one.put([keyed(n, `k${n % 6}`, n % 20 === 0 ? 'fail:1' : 'wait:1')]).then(
