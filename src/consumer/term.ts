@@ -15,6 +15,8 @@ export type TermEnd = 'closed' | 'request' | 'unknown type' | 'lost' | 'drained'
 
 /** How long, in milliseconds, a handler has to react to its aborted signal before its message may go to another owner. */
 const abortGraceMs = 1_000;
+/** Most messages that join the failures of their keys in one write: others, such as each message in solo mode, wait for it. */
+const queuedAtOnce = 100;
 /** Most messages in flight that are told of. */
 const mostTold = 20;
 
@@ -29,6 +31,8 @@ export class Term {
   readonly #intake: Intake;
   readonly #runner: Runner;
   #requested = false;
+  /** Messages that are on their way to the failures of their keys. */
+  #queueing = 0;
   readonly #dispatcher: Dispatcher;
   readonly #timing: CheckpointTiming;
   /** When the next handler has taken too long. */
@@ -193,13 +197,13 @@ export class Term {
       .finally(() => this.#state.wakeUp());
   }
 
-  /** Messages behind a failing one of their key join it in failures, a page of them at a time. */
+  /** Messages behind a failing one of their key join it in failures, many at a time. */
   #queueBlocked(): void {
     const { setup, window, writer, running } = this.#state;
     if (setup.options.order === 'strict' || this.#failures.isBusy) return;
     // A handler's transaction would pass them before they are written.
     if (setup.options.transactional && running.size > 0) return;
-    const tasks = window.takeQueueable();
+    const tasks = window.takeQueueable(queuedAtOnce - this.#queueing);
     if (tasks.length === 0) return;
     const queued = { state: 'queued', attempts: 0, nextAttemptAt: null, error: null } as const;
     const at = new Date(setup.lease.serverNow());
@@ -207,9 +211,13 @@ export class Term {
       window.passing(task);
       writer.push({
         write: { kind: 'add', position: task.position, ...queued, at },
-        committed: () => window.finish(task),
+        committed: () => {
+          this.#queueing -= 1;
+          window.finish(task);
+        },
       });
     }
+    this.#queueing += tasks.length;
   }
 
   /** The peaceful end: what waits for a verdict was not handled, and nothing repeats. */

@@ -161,8 +161,8 @@ export class Window<I extends Item> {
     this.#forget(key, lane);
   }
 
-  /** Messages of the log in blocked lanes that have come to wait since the last call. */
-  takeQueueable(): I[] {
+  /** Messages of the log in blocked lanes that have come to wait since the last call, at most `most` of them. */
+  takeQueueable(most = Infinity): I[] {
     if (this.#queueable.length === 0) return [];
     // One that is under way may still fail, and then comes before them.
     const underWay = (item: I) => this.#lane(item.lane as string).items.some(({ taken }) => taken);
@@ -173,7 +173,7 @@ export class Window<I extends Item> {
       if (item.state !== 'waiting') continue;
       const key = item.lane as string;
       if (!blockedLater.has(key)) blockedLater.set(key, underWay(item));
-      (blockedLater.get(key) === true ? rest : free).push(item);
+      (free.length >= most || blockedLater.get(key) === true ? rest : free).push(item);
     }
     this.#queueable = rest;
     return free;
