@@ -95,7 +95,7 @@ export interface DrainReport {
   dead: number;
   /** Messages left: in the log above the checkpoint, and pending. */
   remaining: number;
-  /** Who holds the consumer, when it was not this call: a process, `"a pause"` or `"a request"`. */
+  /** Who holds the consumer, when it was not this call to its end: a process, `"a pause"` or `"a request"`. */
   heldBy: string | null;
   /** When the next failed message is due. */
   nextAttemptAt: Date | null;

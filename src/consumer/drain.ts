@@ -1,10 +1,11 @@
+import { lead, type LeaseHolder } from '../election/lead.js';
 import type { DrainReport } from '../handler.js';
 import { pause } from '../internal/abort.js';
-import { HeldLease } from '../internal/held-lease.js';
+import type { HeldLease } from '../internal/held-lease.js';
 import { Stopwatch } from '../internal/stopwatch.js';
 import { consumerLease, takeOver } from '../store/consumer-checkpoint.js';
 import { failuresChanged, isAskedBack } from '../store/consumer-requests.js';
-import { acquireLease, releaseLease, renewLease, renewedAt, type LeaseClaim } from '../store/lease.js';
+import { acquireLease, type LeaseAnswer, type LeaseClaim } from '../store/lease.js';
 import { readConsumers } from '../store/list-consumers.js';
 import type { StoredEntry } from '../store/read-log-page.js';
 import { readPendingStatus } from '../store/read-status.js';
@@ -24,6 +25,7 @@ const nothing = { handled: 0, failed: 0, dead: 0, nextAttemptAt: null };
  */
 export class Drain {
   #term: Term | undefined;
+  #end: TermEnd = 'lost';
   /** What is told of it with each renewal of the lease, and once it is over. */
   #report: object = { state: 'running', lastError: null, inFlight: [] };
 
@@ -50,50 +52,52 @@ export class Drain {
     try {
       await host.ready();
       await register(host, name, options);
-      const held = await this.#acquire(time.stop);
-      if (!('lease' in held)) return { ...nothing, ...(await whatIsLeft(host, name)), heldBy: held.heldBy };
-      const { lease, claim } = held;
-      try {
-        const counts = await this.#runTerm(lease, held.document, time);
-        return { ...counts, ...(await whatIsLeft(host, name)), heldBy: null };
-      } finally {
-        lease.finish('closed');
-        if (lease.end !== 'taken' && lease.end !== 'abandoned')
-          await releaseLease(host.store, claim, lease.epoch, { report: this.#report }).catch(() => undefined);
+      const acquired = await this.#acquire(time.stop);
+      if (typeof acquired === 'string') {
+        const { remaining } = await whatIsLeft(host, name);
+        return { ...nothing, remaining, heldBy: acquired };
       }
+      const { answer, sent } = acquired;
+      let changes = failuresChanged(answer.lease);
+      const holder: LeaseHolder = {
+        claim: this.#claim,
+        report: () => ({ report: this.#term?.report() ?? this.#report }),
+        lastReport: () => ({ report: this.#report }),
+        renewed: (lease) => {
+          if (isAskedBack(lease)) this.askBack();
+          if (failuresChanged(lease) !== changes) this.reloadFailures();
+          changes = failuresChanged(lease);
+        },
+      };
+      const counts = await lead(host.store, holder, answer, sent, (lease) => this.#runTerm(lease, answer.lease, time));
+      const { owner, remaining } = await whatIsLeft(host, name);
+      // Lost to another, which goes on with it.
+      return { ...counts, remaining, heldBy: this.#end === 'lost' ? (owner ?? 'another process') : null };
     } finally {
       time.end();
     }
   }
 
-  /** The lease, or who holds it where it can't be had in time. */
+  get #claim(): LeaseClaim {
+    const { owner, options } = this.host;
+    return { id: consumerLease(this.name), owner, leaseMs: options.leaseMs };
+  }
+
+  /** The lease and when it was asked for, or who holds it where it can't be had in time. */
   async #acquire(
     stop: AbortSignal,
-  ): Promise<{ lease: HeldLease; claim: LeaseClaim; document: Document } | { heldBy: string }> {
-    const { store, standby, owner, options } = this.host;
-    const claim = { id: consumerLease(this.name), owner, leaseMs: options.leaseMs };
+  ): Promise<{ answer: Extract<LeaseAnswer, { held: true }>; sent: Stopwatch } | string> {
+    const { store, standby } = this.host;
     const leaveStandby = standby.use();
     try {
       for (;;) {
         const sent = new Stopwatch();
-        const answer = await acquireLease(store, claim);
-        if (answer.held) {
-          const { epoch, serverNow } = answer;
-          let changes = failuresChanged(answer.lease);
-          const lease = new HeldLease(epoch, claim.leaseMs, sent, serverNow, async () => {
-            const renewed = await renewLease(store, claim, epoch, { report: this.#term?.report() ?? this.#report });
-            if (renewed === undefined) return undefined;
-            if (isAskedBack(renewed)) this.askBack();
-            if (failuresChanged(renewed) !== changes) this.reloadFailures();
-            changes = failuresChanged(renewed);
-            return renewedAt(renewed);
-          });
-          return { lease, claim, document: answer.lease };
-        }
-        const { owner: other, paused } = answer.lease;
-        const heldBy = (paused ?? null) !== null ? 'a pause' : typeof other === 'string' ? other : 'a request';
-        if (this.options.ifHeld === 'return' || stop.aborted) return { heldBy };
-        await standby.wait(claim.id, answer.seenAt, answer.expiresInMs, stop);
+        const answer = await acquireLease(store, this.#claim);
+        if (answer.held) return { answer, sent };
+        const { owner, paused } = answer.lease;
+        if (this.options.ifHeld === 'return' || stop.aborted)
+          return (paused ?? null) !== null ? 'a pause' : typeof owner === 'string' ? owner : 'a request';
+        await standby.wait(this.#claim.id, answer.seenAt, answer.expiresInMs, stop);
       }
     } finally {
       leaveStandby();
@@ -124,13 +128,12 @@ export class Drain {
       pages: (position, signal) => untilEmpty(host, position, sequenced, signal),
     });
     this.#term = term;
-    let end: TermEnd = 'lost';
     try {
-      end = await term.run();
+      this.#end = await term.run();
       return { ...term.counts, nextAttemptAt: term.nextAttemptAt };
     } finally {
       this.#term = undefined;
-      const state = end === 'unknown type' ? 'blocked' : 'stopped';
+      const state = this.#end === 'unknown type' ? 'blocked' : 'stopped';
       this.#report = { state, lastError: term.lastError, inFlight: [] };
       over.abort();
       // Where it fails the messages stay pending, which the report tells; the sequencer's events say why.
@@ -197,11 +200,12 @@ async function* untilEmpty(
   }
 }
 
-async function whatIsLeft(host: ConsumerHost, name: string): Promise<{ remaining: number }> {
+async function whatIsLeft(host: ConsumerHost, name: string): Promise<{ remaining: number; owner: string | null }> {
   const [{ consumers, newest }, pending] = await Promise.all([
     readConsumers(host.store, name),
     readPendingStatus(host.store),
   ]);
-  const position = consumers[0]?.position ?? newest;
-  return { remaining: Math.max(0, newest - position) + pending.count };
+  const [consumer] = consumers;
+  const remaining = Math.max(0, newest - (consumer?.position ?? newest)) + pending.count;
+  return { remaining, owner: consumer?.alive === true ? consumer.owner : null };
 }

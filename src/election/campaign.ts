@@ -1,15 +1,15 @@
-import { HeldLease } from '../internal/held-lease.js';
+import type { HeldLease } from '../internal/held-lease.js';
 import { pause } from '../internal/abort.js';
 import { backoffMs } from '../internal/backoff.js';
 import { Stopwatch } from '../internal/stopwatch.js';
 import type { ResolvedOptions } from '../options.js';
-import { acquireLease, releaseLease, renewLease, renewedAt, type LeaseClaim } from '../store/lease.js';
+import { acquireLease } from '../store/lease.js';
 import type { Document, Store } from '../store/store.js';
+import { lead, type LeaseHolder } from './lead.js';
 import { pollsPerLease, type Standby } from './standby.js';
 
 /** What a campaign does with the lease, and what it tells. */
-export interface Candidate {
-  claim: LeaseClaim;
+export interface Candidate extends LeaseHolder {
   /** Called with every answer about the lease, held or not; what it throws ends the campaign. */
   seen?(lease: Document): void;
   /**
@@ -17,12 +17,6 @@ export interface Candidate {
    * @returns for how many milliseconds the lease is left to others before it is asked for again
    */
   lead(lease: HeldLease, document: Document): Promise<number | void>;
-  /** What each renewal leaves in the lease document. */
-  report?(): Document;
-  /** What giving the lease back leaves there. */
-  lastReport?(): Document;
-  /** Called with the document after each renewal. */
-  renewed?(lease: Document): void;
   /** An error that is tried again after a while. `false` ends the campaign with it. */
   failed(error: unknown): boolean;
 }
@@ -60,13 +54,11 @@ export async function campaign(
         }
         leaveStandby?.();
         leaveStandby = undefined;
-        const lease = new HeldLease(answer.epoch, claim.leaseMs, sent, answer.serverNow, async () => {
-          const renewed = await renewLease(store, claim, answer.epoch, candidate.report?.());
-          if (renewed === undefined) return undefined;
-          candidate.renewed?.(renewed);
-          return renewedAt(renewed);
+        const restMs = await lead(store, candidate, answer, sent, (lease) => {
+          candidate.seen?.(answer.lease);
+          return candidate.lead(lease, answer.lease);
         });
-        await pause((await lead(store, candidate, lease, answer.lease)) ?? 0, stop);
+        await pause(restMs ?? 0, stop);
       } catch (error) {
         if (stop.aborted) break;
         // Nothing comes of trying on where the connection is closed, and waiting would keep the process alive.
@@ -77,17 +69,5 @@ export async function campaign(
     }
   } finally {
     leaveStandby?.();
-  }
-}
-
-async function lead(store: Store, candidate: Candidate, lease: HeldLease, seen: Document): Promise<number | void> {
-  try {
-    candidate.seen?.(seen);
-    return await candidate.lead(lease, seen);
-  } finally {
-    lease.finish('closed');
-    // Also when it expired: by then this process does nothing with it any more, and nobody else need wait.
-    if (lease.end !== 'taken' && lease.end !== 'abandoned')
-      await releaseLease(store, candidate.claim, lease.epoch, candidate.lastReport?.()).catch(() => undefined);
   }
 }
