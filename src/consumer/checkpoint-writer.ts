@@ -7,7 +7,7 @@ import type { TermSessions } from '../store/term-sessions.js';
 import type { ResolvedConsumerOptions } from './consumer-options.js';
 import type { Solo } from './solo.js';
 import type { Task } from './task.js';
-import type { Window } from './window.js';
+import type { Reach } from './reach.js';
 
 /** A change to the failures, and what follows once it is committed. */
 export interface FailureChange {
@@ -33,7 +33,7 @@ export class CheckpointWriter {
   constructor(
     private readonly store: Store,
     private readonly fence: Fence,
-    private readonly window: Window<Task>,
+    private readonly reach: Reach<Task>,
     private readonly sessions: TermSessions,
     private readonly solo: Solo,
     private readonly options: Pick<ResolvedConsumerOptions, 'batchSize' | 'transactional'>,
@@ -59,7 +59,7 @@ export class CheckpointWriter {
 
   /** Messages that would be run again after a crash. */
   get exposed(): number {
-    return this.window.begun.total - this.#begunStored + this.#begunRecords;
+    return this.reach.begun.total - this.#begunStored + this.#begunRecords;
   }
 
   push(change: FailureChange): void {
@@ -76,13 +76,13 @@ export class CheckpointWriter {
 
   /** Whether there is something to store. */
   get isDue(): boolean {
-    return this.hasChanges || this.window.reached().position > this.#stored.position;
+    return this.hasChanges || this.reach.advance().position > this.#stored.position;
   }
 
   /** The window's end were the checkpoint stored now. */
   get nextEnd(): number {
-    this.window.reached();
-    return this.window.end(this.options.batchSize);
+    this.reach.advance();
+    return this.reach.end(this.options.batchSize);
   }
 
   /**
@@ -93,13 +93,13 @@ export class CheckpointWriter {
    */
   async write(last = false): Promise<boolean> {
     const changes = this.#changes.slice();
-    const mark = this.window.reached();
-    const { reached } = this.window.begun;
-    const begun = this.window.end(this.options.batchSize);
+    const mark = this.reach.advance();
+    const { reached } = this.reach.begun;
+    const begun = this.reach.end(this.options.batchSize);
     const progress: Progress = {
       ...mark,
       begun: last ? null : begun,
-      handled: this.#handled(mark, last || this.options.transactional ? this.window.handledAbove() : []),
+      handled: this.#handled(mark, last || this.options.transactional ? this.reach.handledAbove() : []),
       solo: last ? null : this.solo.mark,
       ...this.#previous(),
     };
@@ -129,10 +129,10 @@ export class CheckpointWriter {
 
   /** What the transaction of a handler stores for its message. */
   progressWith(task: Task): Progress {
-    const { handled, ...mark } = this.window.reachedWith(task);
+    const { handled, ...mark } = this.reach.reachedWith(task);
     return {
       ...mark,
-      begun: this.window.end(this.options.batchSize),
+      begun: this.reach.end(this.options.batchSize),
       handled: this.#handled(mark, handled),
       solo: null,
       ...this.#previous(),
@@ -141,9 +141,9 @@ export class CheckpointWriter {
 
   /** A handler's transaction has stored this. */
   applied(progress: Progress): void {
-    this.window.reached();
+    this.reach.advance();
     this.#stored = { position: progress.position, bytes: progress.bytes, begun: progress.begun ?? 0 };
-    this.#begunStored = this.window.begun.reached;
+    this.#begunStored = this.reach.begun.reached;
   }
 
   #handled(mark: LogMark, own: readonly number[]): number[] {

@@ -48,7 +48,7 @@ export class Dispatcher {
     const { setup, writer, running, window } = this.state;
     if (task.begun || writer.exposed < setup.options.batchSize) return false;
     // The lowest makes room for the others: it goes on all the same where nothing else is under way.
-    return running.size > 0 || writer.busy || writer.isDue || !window.isLowest(task);
+    return running.size > 0 || writer.busy || writer.isDue || !window.reach.isLowest(task);
   }
 
   /** The task, if it may be begun now: within the window, and recorded as begun where it must be. */

@@ -47,7 +47,7 @@ export class Intake {
   read(): void {
     const { count, bytes } = this.state.window.buffered;
     const enough = Math.max(this.state.setup.options.batchSize, readAhead);
-    const full = count >= enough || bytes >= mostBufferedBytes || this.state.window.length >= mostAhead;
+    const full = count >= enough || bytes >= mostBufferedBytes || this.state.window.reach.length >= mostAhead;
     if (this.#reading || this.#exhausted || full || this.#unknownType !== undefined) return;
     this.#reading = true;
     this.#addPage()
@@ -84,7 +84,7 @@ export class Intake {
       this.#bytes = bytes;
       const filtered = options.types !== undefined && !options.types.has(type);
       if (filtered || failed.has(position) || handled?.has(position) === true) {
-        window.skip({ position, bytes });
+        window.reach.skip({ position, bytes });
         continue;
       }
       if (!work.handles(type)) {

@@ -36,7 +36,7 @@ export class Settlement {
     solo.settled(task);
     window.finish(task);
     if (task.source === 'log') return;
-    window.endedApart(task.position);
+    window.reach.endedApart(task.position);
     this.failures.settling(task);
     const removed = () => {
       writer.recordSettled();

@@ -1,6 +1,6 @@
 import type { StoredEntry } from '../store/read-log-page.js';
 import type { FailureRecord } from '../store/failure-records.js';
-import type { Item } from './window.js';
+import type { Item } from './item.js';
 
 /** A message that a consumer runs. */
 export interface Task extends Item {

@@ -89,7 +89,7 @@ export class TermState {
     this.writer = new CheckpointWriter(
       host.store,
       this.fence,
-      this.window,
+      this.window.reach,
       this.sessions,
       this.solo,
       options,

@@ -1,32 +1,6 @@
 import type { LogMark } from '../store/log-marks.js';
-
-/** A message on its way through a consumer. */
-export interface Item {
-  /** Where it is taken from: the log, or the consumer's failures. */
-  readonly source: 'log' | 'failures';
-  readonly position: number;
-  /** What it is kept in order with: its key; undefined where it is its own. */
-  readonly lane: string | undefined;
-  /** Bytes in the log. */
-  readonly size: number;
-  /** The message as it was read; dropped once it is not needed any more. */
-  payload: unknown;
-  /**
-   * waiting -> running -> done
-   *               |-> held (failed, what becomes of it is not decided yet) -> waiting or passing
-   *               `-> passing (being written to failures) -> done
-   */
-  state: 'waiting' | 'running' | 'held' | 'passing' | 'done';
-  /** Whether it was ever run: then it may repeat after a crash. */
-  begun: boolean;
-  /** Whether it counts as under way in its lane. */
-  taken: boolean;
-}
-
-interface Slot<I> extends LogMark {
-  /** Undefined where the position is passed over. */
-  item: I | undefined;
-}
+import type { Item } from './item.js';
+import { Reach } from './reach.js';
 
 /** The messages of one key. */
 interface Lane<I> {
@@ -41,25 +15,20 @@ interface Lane<I> {
 }
 
 /**
- * The messages above the checkpoint: which may be run next, in which order, and how far everything is done. Messages of
- * a lane are run in log order; those of a blocked lane wait for its failures.
+ * The messages above the checkpoint: which may be run next, and in which order. Messages of a lane are run in log order;
+ * those of a blocked lane wait for its failures.
  */
 export class Window<I extends Item> {
-  /** In log order, from the reached position on. */
-  readonly #slots: Slot<I>[] = [];
+  /** How far the messages of the log are done. */
+  readonly reach: Reach<I>;
   readonly #lanes = new Map<string, Lane<I>>();
   /** What may be run, lowest position first. */
   readonly #ready: I[] = [];
   #queueable: I[] = [];
-  #reached: LogMark;
-  #last: number;
-  #begun = 0;
-  #begunReached = 0;
   readonly #buffered = { count: 0, bytes: 0 };
 
   constructor(start: LogMark) {
-    this.#reached = start;
-    this.#last = start.position;
+    this.reach = new Reach<I>(start);
   }
 
   /** Messages of the log that have not begun and hold memory. */
@@ -67,34 +36,9 @@ export class Window<I extends Item> {
     return this.#buffered;
   }
 
-  /** How many messages of the log were ever begun, and how many of those are at or below the reached position. */
-  get begun(): Readonly<{ total: number; reached: number }> {
-    return { total: this.#begun, reached: this.#begunReached };
-  }
-
-  /** How many messages, and runs of passed over ones, are above the reached position. */
-  get length(): number {
-    return this.#slots.length;
-  }
-
-  /** Position of the last message that was added or passed over. */
-  get last(): number {
-    return this.#last;
-  }
-
-  /** Passes a position over: filtered out, handled before, or in failures. */
-  skip({ position, bytes }: LogMark): void {
-    this.#last = position;
-    // However many are passed over behind a message that is stuck, they take no more room than one.
-    const before = this.#slots.at(-1);
-    if (before !== undefined && before.item === undefined) Object.assign(before, { position, bytes });
-    else this.#slots.push({ position, bytes, item: undefined });
-  }
-
   /** Adds a message of the log. */
   add(item: I, bytes: bigint): void {
-    this.#last = item.position;
-    this.#slots.push({ position: item.position, bytes, item });
+    this.reach.add(item, bytes);
     this.#buffered.count += 1;
     this.#buffered.bytes += item.size;
     if (item.lane === undefined) return this.#offer(item);
@@ -125,10 +69,6 @@ export class Window<I extends Item> {
     lane.records = lane.records.filter(({ state }) => state !== 'waiting');
     for (const item of dropped) this.#withdraw(item);
     return dropped;
-  }
-
-  isBlocked(key: string): boolean {
-    return this.#lanes.get(key)?.blocked ?? false;
   }
 
   blockedLanes(): string[] {
@@ -207,8 +147,7 @@ export class Window<I extends Item> {
   take(item: I, whole = false): void {
     this.#withdraw(item);
     item.state = 'running';
-    if (item.source === 'log' && !item.begun) this.#begun += 1;
-    item.begun = true;
+    this.reach.begin(item);
     item.taken = true;
     if (item.lane === undefined) return;
     const lane = this.#lane(item.lane);
@@ -263,70 +202,6 @@ export class Window<I extends Item> {
     if (item.lane !== undefined && item.taken)
       for (const other of activeOf(this.#lane(item.lane))) if (other.state === 'waiting') this.#withdraw(other);
     this.#drop(item);
-  }
-
-  /** The place up to which everything is done or passing. */
-  reached(): LogMark {
-    let taken = 0;
-    for (const slot of this.#slots) {
-      const state = slot.item?.state ?? 'done';
-      if (state !== 'done' && state !== 'passing') break;
-      if (slot.item?.begun === true) this.#begunReached += 1;
-      this.#reached = { position: slot.position, bytes: slot.bytes };
-      taken += 1;
-    }
-    if (taken > 0) this.#slots.splice(0, taken);
-    return this.#reached;
-  }
-
-  /** Positions above the reached one that were handled. */
-  handledAbove(): number[] {
-    return this.#slots.filter((slot) => this.#isHandled(slot)).map((slot) => slot.position);
-  }
-
-  /** A failure was handled: above the reached position it is as if its message had been handled from the log. */
-  endedApart(position: number): void {
-    if (position <= this.#reached.position) return;
-    const item = this.#slots.find((slot) => slot.position === position)?.item;
-    if (item === undefined || item.begun) return;
-    item.begun = true;
-    this.#begun += 1;
-  }
-
-  /** Whether everything before the message is done. */
-  isLowest(item: I): boolean {
-    return this.#slots[0]?.item === item;
-  }
-
-  #isHandled({ item }: Slot<I>): boolean {
-    return item?.begun === true && item.state === 'done';
-  }
-
-  /** The place that would be reached, and what would be handled above it, were `item` done as well. */
-  reachedWith(item: I): LogMark & { handled: number[] } {
-    let mark = this.#reached;
-    let contiguous = true;
-    const handled: number[] = [];
-    for (const slot of this.#slots) {
-      // What is being written to failures is not: that is in no handler's transaction.
-      const done = slot.item === undefined || slot.item === item || slot.item.state === 'done';
-      contiguous &&= done;
-      if (contiguous) mark = { position: slot.position, bytes: slot.bytes };
-      // Also where it is a failure: its record goes, and its position would be read from the log again.
-      else if (slot.position === item.position || this.#isHandled(slot)) handled.push(slot.position);
-    }
-    return { position: mark.position, bytes: mark.bytes, handled };
-  }
-
-  /** The highest position that may be begun when the reached one is stored: `size` messages above it. */
-  end(size: number): number {
-    let count = 0;
-    for (const { item, position } of this.#slots) {
-      if (item === undefined) continue;
-      count += 1;
-      if (count === size) return position;
-    }
-    return this.#last + (size - count);
   }
 
   #lane(key: string): Lane<I> {
