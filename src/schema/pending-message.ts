@@ -3,6 +3,7 @@ import { OutboxError, shown } from '../errors.js';
 import type { OutboxMessage } from '../message.js';
 import { isPlainObject } from './payload-schema.js';
 import type { PutModels } from './put-models.js';
+import { sizeInBson } from './size-in-bson.js';
 
 /** A document of `<name>.pending`. */
 export interface PendingMessage {
@@ -66,7 +67,7 @@ export async function toPending(
 
 function sizeOf(pending: PendingMessage, mongo: typeof mongoose.mongo): number {
   try {
-    return mongo.BSON.calculateObjectSize(pending);
+    return sizeInBson(pending, mongo);
   } catch (error) {
     throw invalid(
       `the data of message type ${shown(pending.type)} can't be encoded (${(error as Error).name}): ObjectId, Decimal128 and the like must come from the driver of this outbox's own mongoose`,

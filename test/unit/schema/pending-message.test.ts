@@ -9,10 +9,16 @@ const models = new PutModels(mongoose, 'X', {
   t: { data: { a: String, x: Schema.Types.Mixed, d: Schema.Types.Decimal128 } },
 });
 const { BSON } = mongoose.mongo;
+const other = await otherMongoose();
 const plenty = 16 * 1024 * 1024;
 
 function pending(message: unknown, maxBytes = plenty): Promise<PendingMessage> {
   return toPending(message, models, mongoose.mongo, maxBytes);
+}
+
+/** Of mongoose, and so of the driver and the BSON library under it. */
+function majorOf({ version }: { version: string }): string | undefined {
+  return version.split('.')[0];
 }
 
 describe('refuses with INVALID_MESSAGE', () => {
@@ -68,12 +74,16 @@ describe('refuses with INVALID_MESSAGE', () => {
     expect(error.message).toContain(named);
   });
 
-  it.each(['ObjectId', 'Decimal128'] as const)('a value that another copy of the driver made: %s', async (type) => {
-    const other = await otherMongoose();
-    const value = type === 'ObjectId' ? new other.Types.ObjectId() : other.Types.Decimal128.fromString('1');
-    expect(await rejection(pending({ type: 't', data: { x: value } }))).toMatchObject({ code: 'INVALID_MESSAGE' });
-    expect(await rejection(pending({ type: 't', data: { d: value } }))).toBeInstanceOf(Error);
-  });
+  // Copies whose BSON has the same major version take each other's values.
+  const sameBson = majorOf(mongoose) === majorOf(other);
+  it.skipIf(sameBson).each(['ObjectId', 'Decimal128'] as const)(
+    'a value that another copy of the driver made: %s',
+    async (type) => {
+      const value = type === 'ObjectId' ? new other.Types.ObjectId() : other.Types.Decimal128.fromString('1');
+      expect(await rejection(pending({ type: 't', data: { x: value } }))).toMatchObject({ code: 'INVALID_MESSAGE' });
+      expect(await rejection(pending({ type: 't', data: { d: value } }))).toBeInstanceOf(Error);
+    },
+  );
 });
 
 describe('takes', () => {
@@ -150,20 +160,25 @@ describe('the size limit', () => {
     });
   });
 
-  it('counts Maps, Buffers and Decimal128 as they are stored', async () => {
-    const wide = new PutModels(mongoose, 'X', {
-      t: { data: { m: { type: Map, of: Buffer }, b: Buffer, d: [Schema.Types.Decimal128], u: Schema.Types.UUID } },
+  it.each([
+    ['the mongoose of the tests', mongoose],
+    ['mongoose 8', other],
+  ])('counts Maps, Buffers and Decimal128 as they are stored: %s', async (_which, base) => {
+    const { Decimal128, Mixed, UUID } = base.Schema.Types;
+    const wide = new PutModels(base, 'X', {
+      t: { data: { m: { type: Map, of: Buffer }, b: Buffer, d: [Decimal128], u: UUID, x: Mixed } },
     });
     const data = {
       m: new Map([['k', Buffer.alloc(5_000)]]),
       b: Buffer.alloc(5_000),
       d: ['1.5'],
-      u: new mongoose.mongo.UUID(),
+      u: new base.mongo.UUID(),
+      x: [-0, new Map([['k', new Map([['l', 'x'.repeat(5_000)]])]])],
     };
-    const message = await toPending({ type: 't', data }, wide, mongoose.mongo, plenty);
-    const size = BSON.serialize(message).length + 128;
-    await expect(toPending({ type: 't', data }, wide, mongoose.mongo, size)).resolves.toBeDefined();
-    await expect(toPending({ type: 't', data }, wide, mongoose.mongo, size - 1)).rejects.toMatchObject({
+    const message = await toPending({ type: 't', data }, wide, base.mongo, plenty);
+    const size = base.mongo.BSON.serialize(message).length + 128;
+    await expect(toPending({ type: 't', data }, wide, base.mongo, size)).resolves.toBeDefined();
+    await expect(toPending({ type: 't', data }, wide, base.mongo, size - 1)).rejects.toMatchObject({
       code: 'MESSAGE_TOO_LARGE',
     });
   });
