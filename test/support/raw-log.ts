@@ -37,4 +37,4 @@ export function entryAt(position: number, fields: Document = {}): Document {
   };
 }
 
-export const bsonSize = (document: Document): number => BSON.calculateObjectSize(document, { ignoreUndefined: false });
+export const bsonSize = (document: Document): number => BSON.serialize(document, { ignoreUndefined: false }).length;

@@ -225,7 +225,9 @@ describe('refuses what the schema does not allow, naming the path', () => {
     const error = await rejection(cast(definition, value));
     expect(error).toBeInstanceOf(mongoose.Error.ValidationError);
     expect(error.message).toContain(`${path}: `);
-    expect((error as mongoose.Error.ValidationError).errors).toHaveProperty([path]);
+    // For a value in a Map, mongoose 8.24 says "data.data.a.k".
+    const paths = Object.keys((error as mongoose.Error.ValidationError).errors);
+    expect(paths.some((each) => each === path || each === `data.${path}`)).toBe(true);
   });
 
   it('all of what is wrong, at once', async () => {
