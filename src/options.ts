@@ -1,6 +1,7 @@
 import mongoose from 'mongoose';
 import type { ClientSession, Connection } from 'mongoose';
 import { shown } from './errors.js';
+import { baseOf } from './internal/base-of.js';
 import {
   checkBoolean,
   checkKnown,
@@ -118,7 +119,7 @@ export function resolveOptions(given: ServiceOutboxOptions = {}): ResolvedOption
 /** The connection given, or mongoose's default one; refuses what is none. */
 export function connectionOf(given: Connection | undefined): Connection {
   const connection = given === undefined ? mongoose.connection : given;
-  if (typeof connection?.getClient !== 'function' || connection.base === undefined) {
+  if (typeof connection?.getClient !== 'function' || baseOf(connection) === undefined) {
     throw invalidOption(
       'connection',
       'must be a mongoose Connection',

@@ -5,6 +5,7 @@ import type { ClientSession, Model } from 'mongoose';
 import { Standby } from './election/standby.js';
 import { OutboxError, shown } from './errors.js';
 import { OutboxEmitter, type OutboxEvents, type OutboxListener } from './events.js';
+import { baseOf } from './internal/base-of.js';
 import { inTurn } from './internal/session-queue.js';
 import { Lifecycle } from './internal/lifecycle.js';
 import { Consumers } from './consumer/consumers.js';
@@ -118,7 +119,7 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
     this.name = name;
     this.#options = resolveOptions(options);
     const { connection } = this.#options;
-    const base = connection.base;
+    const base = baseOf(connection);
     this.#putModels = new PutModels(base, name, declared);
     const reviver = new Reviver(base, declared);
     const freeName = reserveName(connection, name);

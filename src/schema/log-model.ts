@@ -1,5 +1,6 @@
 import type { Connection, Model } from 'mongoose';
 import { OutboxError } from '../errors.js';
+import { baseOf } from '../internal/base-of.js';
 import type { LogEntry, OutboxMessage } from '../message.js';
 import { payloadSchema } from './payload-schema.js';
 
@@ -32,7 +33,7 @@ export function compileLogModel<M extends OutboxMessage>(
   schemas: Record<string, { data: unknown }>,
   cap: { sizeBytes: number; maxMessages?: number | undefined },
 ): Model<LogEntry<M>> {
-  const base = connection.base;
+  const base = baseOf(connection);
   const options = { autoCreate: false, autoIndex: false, versionKey: false, id: false, minimize: false } as const;
   const log = new base.Schema(
     {

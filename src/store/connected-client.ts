@@ -1,6 +1,7 @@
 import type mongoose from 'mongoose';
 import type { Connection } from 'mongoose';
 import { OutboxError } from '../errors.js';
+import { baseOf } from '../internal/base-of.js';
 
 /** `readyState` of mongoose's connections: https://mongoosejs.com/docs/api/connection.html#Connection.prototype.readyState */
 const connectedState = 1 as number;
@@ -46,7 +47,7 @@ async function opening(connection: ConnectionInside): Promise<void> {
   if (isClosedByService(connection as unknown as Connection) && connection.readyState !== connectingState) {
     throw connectionClosed();
   }
-  const base = connection.base as unknown as { get(key: string): unknown };
+  const base = baseOf(connection as unknown as Connection);
   const timeoutMs = connection.config?.bufferTimeoutMS ?? (base.get('bufferTimeoutMS') as number | undefined) ?? 10_000;
   let timer: NodeJS.Timeout | undefined;
   let listener: (() => void) | undefined;

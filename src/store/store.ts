@@ -2,6 +2,7 @@ import type mongoose from 'mongoose';
 import type { ClientSession, Connection } from 'mongoose';
 import { collectionNames, type CollectionRole } from '../schema/names.js';
 import { OutboxError } from '../errors.js';
+import { baseOf } from '../internal/base-of.js';
 import { connectedClient, connectionClosed, isClosedByService } from './connected-client.js';
 
 type Mongo = typeof mongoose.mongo;
@@ -62,7 +63,7 @@ export class Database {
   readonly mongo: Mongo;
 
   constructor(readonly connection: Connection) {
-    this.mongo = (connection.base as unknown as { mongo: Mongo }).mongo;
+    this.mongo = baseOf(connection).mongo;
   }
 
   /** Waits for the connection as mongoose does. @throws `NOT_CONNECTED` */

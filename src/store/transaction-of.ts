@@ -1,5 +1,6 @@
 import type { ClientSession, Connection } from 'mongoose';
 import { OutboxError, shown } from '../errors.js';
+import { baseOf } from '../internal/base-of.js';
 import type { Database } from './store.js';
 
 /** What the driver keeps about a session beside its declared interface. */
@@ -11,7 +12,7 @@ type SessionInside = ClientSession & {
 
 /** The session that mongoose's `connection.transaction` carries, where `transactionAsyncLocalStorage` is on. */
 export function mongooseSession(connection: Connection): ClientSession | undefined {
-  const base = connection.base as unknown as {
+  const base = baseOf(connection) as unknown as {
     transactionAsyncLocalStorage?: { getStore(): { session?: ClientSession } | undefined };
   };
   return base.transactionAsyncLocalStorage?.getStore()?.session;
