@@ -3,6 +3,12 @@ import { closeSync, openSync } from 'node:fs';
 
 const GRACE_MS = 10_000;
 
+/** Groups that must not outlive this process. */
+const running = new Set<number>();
+process.on('exit', () => {
+  for (const pid of running) killGroup(pid, 'SIGKILL');
+});
+
 export interface GroupOptions {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
@@ -23,8 +29,10 @@ export async function runGroup(
   const output = openSync(log, 'a');
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', output, output], detached: true });
   closeSync(output);
+  const { pid } = child;
+  if (pid !== undefined) running.add(pid);
   const end = (how: NodeJS.Signals): void => {
-    if (child.pid !== undefined) killGroup(child.pid, how);
+    if (pid !== undefined) killGroup(pid, how);
   };
   let hard: NodeJS.Timeout | undefined;
   const onAbort = (): void => {
@@ -42,6 +50,7 @@ export async function runGroup(
     clearTimeout(hard);
     // Nobody reads on in the folder that is removed next.
     end('SIGKILL');
+    if (pid !== undefined) running.delete(pid);
   }
 }
 

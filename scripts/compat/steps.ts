@@ -39,7 +39,7 @@ export function stepsFor({ mongoose }: Combination, { projects = [], files = [] 
   return [
     {
       name: 'types',
-      command: older ? ['npx', '--no', 'tsc', '-p', 'tsconfig.mongoose8.json'] : ['npm', 'run', 'types'],
+      command: older ? ['npx', '--no', '--', 'tsc', '-p', 'tsconfig.mongoose8.json'] : ['npm', 'run', 'types'],
     },
     { name: 'build', command: ['npm', 'run', 'build'] },
     tests,
