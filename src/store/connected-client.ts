@@ -48,7 +48,7 @@ async function opening(connection: ConnectionInside): Promise<void> {
     throw connectionClosed();
   }
   const base = baseOf(connection as unknown as Connection);
-  const timeoutMs = connection.config?.bufferTimeoutMS ?? (base.get('bufferTimeoutMS') as number | undefined) ?? 10_000;
+  const timeoutMs = connection.config?.bufferTimeoutMS ?? base.get('bufferTimeoutMS') ?? 10_000;
   let timer: NodeJS.Timeout | undefined;
   let listener: (() => void) | undefined;
   try {
