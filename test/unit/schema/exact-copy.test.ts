@@ -67,7 +67,7 @@ describe('the exact copy', () => {
       const { serialize } = mongoose.mongo.BSON;
       expect(Buffer.from(serialize(copied as object))).toEqual(Buffer.from(serialize(stored)));
     });
-    await fc.assert(property, { numRuns: 2_000, seed: 20_261_124 });
+    await fc.assert(property, { numRuns: 2_000 });
     expect(counts.accepted).toBeGreaterThan(500);
     expect(counts.left).toBeGreaterThan(100);
   });
