@@ -13,9 +13,6 @@ export const pageSize = 2 * largestStrayRun + 48;
  */
 const roomForAnyBytes = 32n * 1024n;
 
-/** A page of so many bytes may have been cut in the middle of stray entries. */
-const cutReplyBytes = 8n * 1024n * 1024n;
-
 /** What checking reads of an entry. */
 export interface PageEntry {
   _id: number;
@@ -23,24 +20,26 @@ export interface PageEntry {
   $recordId: bigint;
 }
 
+/** What is known of the entry at the position that a page begins after, once that was read. */
+export type EntryBefore = Pick<PageEntry, 'bytes' | '$recordId'>;
+
 /**
  * - `ok`: these are the entries after the position, none missing; `atEnd` tells that they reach the end of the log.
  * - `empty`: nothing there.
  * - `lost`: entries after the position have been overwritten (or the page holds stray entries, which means the same).
- * - `unsure`: contiguous, but too short to tell strays from the log; compare with the oldest position.
+ * - `unsure`: contiguous, but the server may have cut it in the middle of stray entries; compare with the oldest position.
  */
 export type PageVerdict = 'empty' | 'lost' | { verdict: 'ok' | 'unsure'; atEnd: boolean };
 
 /**
  * Judges a page that was read by index after `position`. Two things show that something is missing: a jump in the
  * positions, the page's first included, and a record id that does not rise (a stray entry was inserted after its
- * successor). A run that rises in both and reaches the end of the log, or is longer than any run of strays, is the log.
- *
- * @param bytesBefore the running byte count at `position`; undefined where it is not known
+ * successor). A run that rises in both is the log where it was inserted right after the entry before it, reaches the end
+ * of the log, or is longer than any run of strays.
  */
 export function checkPage(
   position: number,
-  bytesBefore: bigint | undefined,
+  before: EntryBefore | undefined,
   entries: readonly PageEntry[],
   limit: number = pageSize,
 ): PageVerdict {
@@ -53,7 +52,9 @@ export function checkPage(
   const first = entries[0];
   if (first === undefined || previous === undefined) return 'empty';
   const full = entries.length >= limit;
-  const bytes = previous.bytes - (bytesBefore ?? first.bytes);
-  const sure = full || bytes < cutReplyBytes || entries.length > 2 * largestStrayRun;
-  return { verdict: sure ? 'ok' : 'unsure', atEnd: !full && bytesBefore !== undefined && bytes <= roomForAnyBytes };
+  const whole = !full && before !== undefined && previous.bytes - before.bytes <= roomForAnyBytes;
+  // A stray has been inserted after all of a log's length.
+  const follows = before !== undefined && first.$recordId === before.$recordId + 1n;
+  const sure = follows || full || whole || entries.length > 2 * largestStrayRun;
+  return { verdict: sure ? 'ok' : 'unsure', atEnd: whole };
 }

@@ -8,7 +8,7 @@ import type { ResolvedOptions } from '../options.js';
 import { readNewest, readNewestLinearizable, readOldest, type LogPoint } from '../store/log-bounds.js';
 import { readLogPage, type StoredEntry } from '../store/read-log-page.js';
 import type { Store } from '../store/store.js';
-import { checkPage, pageSize } from './check-page.js';
+import { checkPage, pageSize, type EntryBefore } from './check-page.js';
 import { findStart, linearizableMs, noLog, positionLost } from './find-start.js';
 import type { LogWatch } from './log-watch.js';
 import { decideResume } from '../internal/resume-decision.js';
@@ -21,8 +21,8 @@ import { decideResume } from '../internal/resume-decision.js';
  */
 export class LogReader {
   #position = 0;
-  /** The running byte count at the position, once an entry was read. */
-  #bytes: bigint | undefined;
+  /** The entry at the position, once one was read. */
+  #last: EntryBefore | undefined;
   #session: ClientSession;
 
   constructor(
@@ -66,7 +66,7 @@ export class LogReader {
         const last = page.entries.at(-1);
         if (last !== undefined) {
           this.#position = last._id;
-          this.#bytes = last.bytes;
+          this.#last = { bytes: last.bytes, $recordId: last.$recordId };
           start.read = true;
           const messages = page.entries.filter((entry) => entry.type !== undefined);
           if (messages.length > 0) yield messages;
@@ -83,7 +83,7 @@ export class LogReader {
   async #page(): Promise<{ entries: StoredEntry[]; atEnd: boolean } | 'lost'> {
     this.watch.advance(this.#session);
     const entries = await readLogPage(this.store, this.#session, this.#position, pageSize);
-    const verdict = checkPage(this.#position, this.#bytes, entries);
+    const verdict = checkPage(this.#position, this.#last, entries);
     if (verdict === 'lost') return 'lost';
     if (verdict === 'empty') return { entries, atEnd: true };
     if (verdict.verdict === 'unsure') {
@@ -108,6 +108,8 @@ export class LogReader {
     if ((newest?.position ?? -1) < this.#position) newest = await readNewestLinearizable(this.store, linearizableMs);
     if (newest === undefined) throw noLog(this.store);
     if (newest.position < this.#position) throw positionLost(this.#position, 0, newest.position);
+    // Another server has record ids of its own.
+    this.#last = undefined;
     return true;
   }
 

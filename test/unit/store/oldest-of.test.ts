@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { oldestOf } from '../../../src/store/log-bounds.js';
+import { logSteps, simulateLog } from '../../support/capped-log.js';
 
 const run = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
@@ -33,50 +34,11 @@ describe('the oldest position of a log', () => {
   });
 });
 
-/** What a stale process does: it inserts again, at the end, positions that have been overwritten. */
-type Step = { append: number } | { stray: { back: number; count: number } };
-
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ append: fc.integer({ min: 1, max: 12 }) }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      stray: fc.record({ back: fc.integer({ min: 1, max: 30 }), count: fc.integer({ min: 1, max: 6 }) }),
-    }),
-  },
-);
-
-/** A capped collection: what is inserted goes to the end, and the oldest insertions go from the front. */
-function simulate(capacity: number, steps: readonly Step[]): { position: number; stray: boolean }[] {
-  let log = [{ position: 0, stray: false }];
-  let newest = 0;
-  const oldest = () => log.find(({ stray }) => !stray)!.position;
-  const insert = (position: number, stray: boolean) => {
-    log.push({ position, stray });
-    log = log.slice(-capacity);
-  };
-  for (const taken of steps) {
-    if ('append' in taken) {
-      for (let count = 0; count < taken.append; count += 1) insert((newest += 1), false);
-      continue;
-    }
-    const first = Math.max(0, oldest() - taken.stray.back);
-    for (let position = first; position < first + taken.stray.count; position += 1) {
-      // The unique _id refuses a position that is still there, and one that was never overwritten is no stray.
-      if (position >= oldest() || log.some((entry) => entry.position === position)) break;
-      // One real entry is always left: a batch is at most a quarter of the log.
-      if (log.slice(1).every(({ stray }) => stray)) break;
-      insert(position, true);
-    }
-  }
-  return log;
-}
-
 describe('in any history of appends, overwriting and stale processes', () => {
   it('the oldest is the first entry that is no stray', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 8, max: 40 }), fc.array(step, { maxLength: 40 }), (capacity, steps) => {
-        const log = simulate(capacity, steps);
+      fc.property(fc.integer({ min: 8, max: 40 }), fc.array(logSteps(6), { maxLength: 40 }), (capacity, steps) => {
+        const { stored: log } = simulateLog(capacity, steps);
         expect(oldestOf(log.map(({ position }) => position))).toBe(log.find(({ stray }) => !stray)?.position);
       }),
       { numRuns: 2_000 },
@@ -87,10 +49,10 @@ describe('in any history of appends, overwriting and stale processes', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 30, max: 60 }),
-        fc.array(step, { minLength: 20, maxLength: 40 }),
+        fc.array(logSteps(6), { minLength: 20, maxLength: 40 }),
         fc.integer({ min: 1, max: 10 }),
         (capacity, steps, more) => {
-          const log = simulate(capacity, steps);
+          const { stored: log } = simulateLog(capacity, steps);
           const first = log.findIndex(({ stray }) => !stray);
           // As long as it reaches beyond the strays at the front.
           const front = log.slice(0, first + more);
