@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { Outage, outageAfter, type Verdict } from '../../../src/consumer/outage.js';
@@ -244,89 +243,5 @@ describe('while the destination is down', () => {
     expect(outage.release()).toEqual([]);
     outage.accuse('a', error, 100);
     expect(outage.release()).toEqual(['a']);
-  });
-});
-
-/** What the caller does with a verdict: it keeps each message in exactly one place. */
-class Caller {
-  readonly outage = new Outage<string>(retry, () => 0);
-  readonly waiting = new Set(names(8));
-  readonly running = new Map<string, { order: number; probe: boolean }>();
-  readonly held = new Set<string>();
-  readonly failures = new Set<string>();
-  now = 0;
-
-  apply(verdict: Verdict<string>): void {
-    for (const { item } of verdict.convicted) {
-      expect(this.held.delete(item)).toBe(true);
-      this.failures.add(item);
-    }
-    for (const item of verdict.givenBack) {
-      expect(this.held.delete(item)).toBe(true);
-      this.waiting.add(item);
-    }
-    expect(this.outage.isDown).toBe(
-      verdict.turned === 'down' ? true : verdict.turned === 'up' ? false : this.outage.isDown,
-    );
-  }
-
-  step(action: number, succeeds: boolean): void {
-    this.now += 400;
-    if (action === 0 && this.running.size < 4) return this.#dispatch();
-    const [item, run] = [...this.running][action % Math.max(1, this.running.size)] ?? [];
-    if (item === undefined || run === undefined) return;
-    this.running.delete(item);
-    if (succeeds) {
-      const { outage } = this;
-      return this.apply(run.probe ? outage.probed(item, 'accepted', undefined, this.now) : outage.accepted(run.order));
-    }
-    this.held.add(item);
-    const error = new Error();
-    if (run.probe) return this.apply(this.outage.probed(item, 'refused', error, this.now));
-    this.apply(this.outage.failed(item, error, this.now));
-  }
-
-  #dispatch(): void {
-    const [first, second] = this.waiting;
-    if (!this.outage.isDown) {
-      if (first !== undefined) this.#run(first, false);
-      return;
-    }
-    if (this.running.size > 0) return;
-    const probe = this.outage.probe(
-      this.now,
-      () => first,
-      (accused) => (first === accused ? second : first),
-    );
-    if (probe === 'later') return;
-    if ('givenBack' in probe) return this.apply({ convicted: [], givenBack: probe.givenBack });
-    if (probe.again) this.held.delete(probe.item);
-    this.#run(probe.item, true);
-  }
-
-  #run(item: string, probe: boolean): void {
-    this.waiting.delete(item);
-    this.running.set(item, { order: this.outage.start(), probe });
-  }
-}
-
-describe('any course of events', () => {
-  it('keeps every message in one place, and none waits for a verdict for ever', () => {
-    const steps = fc.array(fc.tuple(fc.nat(4), fc.boolean()), { maxLength: 80, size: 'max' });
-    fc.assert(
-      fc.property(steps, (events) => {
-        const caller = new Caller();
-        for (const [action, succeeds] of events) caller.step(action, succeeds);
-        // From now on everything succeeds.
-        for (let round = 0; round < 100; round += 1) {
-          if (caller.outage.isDown) caller.now += 60_000;
-          caller.step(round % 2, true);
-        }
-        if (!caller.outage.isDown && caller.outage.hasSuspects) caller.apply(caller.outage.convictAlone(Infinity, 0));
-        expect([...caller.waiting, ...caller.running.keys(), ...caller.held]).toEqual([]);
-        expect(caller.outage.isDown).toBe(false);
-      }),
-      { numRuns: 300 },
-    );
   });
 });
