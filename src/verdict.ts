@@ -42,12 +42,12 @@ export class RetryAfter extends Error {
   readonly delayMs: number;
 
   /** @throws RangeError when `delayMs` is no number of milliseconds from 0 to 604,800,000 */
-  constructor(delayMs: number, message = `retry after ${delayMs} ms`, options?: ErrorOptions) {
+  constructor(delayMs: number, message?: string, options?: ErrorOptions) {
     if (!(typeof delayMs === 'number' && delayMs >= 0 && delayMs <= mostRetryAfterMs))
       throw new RangeError(
         `RetryAfter takes the milliseconds to wait, 0 to ${mostRetryAfterMs} (a week): got ${shown(delayMs)}`,
       );
-    super(message, options);
+    super(message ?? `retry after ${delayMs} ms`, options);
     this.delayMs = delayMs;
     Object.defineProperty(this, retryAfter, { value: true });
   }

@@ -67,7 +67,10 @@ describe('RetryAfter', () => {
     expect(new RetryAfter(delayMs)).toMatchObject({ delayMs, message: `retry after ${delayMs} ms` });
   });
 
-  it.each([-1, 604_800_001, Number.NaN, Infinity, '5', null, undefined, new Date(0)])('refuses %o', (delayMs) => {
-    expect(() => new RetryAfter(delayMs as number)).toThrow(RangeError);
-  });
+  it.each([-1, 604_800_001, Number.NaN, Infinity, '5', null, undefined, new Date(0), Symbol('s'), Object.create(null)])(
+    'refuses %o',
+    (delayMs) => {
+      expect(() => new RetryAfter(delayMs as number)).toThrow(RangeError);
+    },
+  );
 });
