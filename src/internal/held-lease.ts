@@ -82,7 +82,8 @@ export class HeldLease {
       this.#received = new Stopwatch();
       this.#serverNow = answer;
       this.#watchDeadline();
-      wait = this.leaseMs / 3;
+      // From when it was sent: renewals that take long must not add up to what the lease is trusted for.
+      wait = Math.max(0, this.leaseMs / 3 - sent.elapsedMs());
     }
   }
 

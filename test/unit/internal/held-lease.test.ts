@@ -106,6 +106,18 @@ describe('a renewal', () => {
     expect(lease.lost.aborted).toBe(false);
   });
 
+  it('that takes long is followed by the next one as early, so that the lease lasts', async () => {
+    const lease = hold(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 900));
+      return serverStart;
+    });
+    await pass(10_000);
+    expect(renewals.slice(0, 3).map(({ at }) => at)).toEqual([1_000, 2_000, 3_000]);
+    expect(lease.end).toBeUndefined();
+    lease.finish('closed');
+    await pass(1_000);
+  });
+
   it('that goes on failing does not prolong the lease', async () => {
     const lease = hold(() => Promise.reject(new Error('no connection')));
     await pass(1_999);
