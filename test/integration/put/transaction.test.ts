@@ -2,7 +2,14 @@ import mongoose, { Schema, type ClientSession } from 'mongoose';
 import { describe, expect, it } from 'vitest';
 
 import type { Delivered } from '../../../src/index.js';
-import { collect, collectAll, createOutbox, type TestMessage, type TestOutbox } from '../../support/create-outbox.js';
+import {
+  collect,
+  collectAll,
+  createOutbox,
+  waitFor,
+  type TestMessage,
+  type TestOutbox,
+} from '../../support/create-outbox.js';
 import { numbersOf, order, orders, range } from '../../support/orders.js';
 
 describe('a transaction', () => {
@@ -39,7 +46,8 @@ describe('a transaction', () => {
 
     await outbox.put(order(5), null);
     expect(numbersOf(await collect(outbox.messages(), 1))).toEqual([5]);
-    expect(await connection.collection('Outbox.pending').countDocuments()).toBe(0);
+    // It is taken out of pending only after it is in the log.
+    await waitFor(async () => (await connection.collection('Outbox.pending').countDocuments()) === 0);
     expect(await outbox.model.countDocuments({ type: { $exists: true } })).toBe(1);
   });
 
