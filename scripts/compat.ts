@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import Table from 'cli-table3';
 import { InvalidArgumentError, Option, program } from 'commander';
 
-import { chooseCombinations, nameOf } from './compat/combination.js';
+import { chooseCombinations, nameOf, type Choice, type Combination } from './compat/combination.js';
 import { runCombination, type CombinationResult } from './compat/run-combination.js';
 
 interface Arguments {
@@ -26,15 +26,23 @@ program
   .description('Runs the tests on other versions of MongoDB, mongoose and Node, each combination in a copy of its own.')
   .argument('[files...]', 'only the test files whose names hold one of these')
   .option('--all', 'every combination of the versions, and not three that have each version once')
-  .option('--only <mongod/mongoose/node...>', 'these combinations, of any versions: 6.0.27/8.16.0/22')
+  .option(
+    '--only <mongod/mongoose/node>',
+    'this combination, of any versions; may be given again: 6.0.27/8.16.0/22',
+    add,
+  )
   .addOption(
     new Option('--mongod <version=path>', 'a server that is here, may be given again; others are downloaded')
       .env('COMPAT_MONGOD')
       .argParser(addMongod),
   )
-  .option('--project <name...>', "only these of vitest's projects")
+  .option('--project <name>', "only this one of vitest's projects; may be given again", add)
   .option('--allow-skips', 'do not fail where a server cannot be had')
   .action(main);
+
+function add(text: string, sofar: readonly string[] = []): string[] {
+  return [...sofar, text];
+}
 
 /** `5.0.32=/path`, or several with commas between them, as COMPAT_MONGOD has them. */
 function addMongod(text: string, sofar = new Map<string, string>()): Map<string, string> {
@@ -45,7 +53,7 @@ function addMongod(text: string, sofar = new Map<string, string>()): Map<string,
 
 async function main(files: string[], { mongod: mongods = new Map(), project: projects = [], ...choice }: Arguments) {
   const root = join(import.meta.dirname, '..');
-  const combinations = chooseCombinations(choice);
+  const combinations = chosen(choice);
   const stop = stopOnSignal();
   const results: CombinationResult[] = [];
   try {
@@ -65,6 +73,15 @@ async function main(files: string[], { mongod: mongods = new Map(), project: pro
   console.log(`In full: ${report}`);
   const bad = results.filter(({ result }) => result === 'failed' || (result === 'skipped' && !choice.allowSkips));
   if (bad.length > 0) process.exitCode ||= 1;
+}
+
+function chosen(choice: Choice): readonly Combination[] {
+  try {
+    return chooseCombinations(choice);
+  } catch (error) {
+    if (error instanceof RangeError) program.error(error.message);
+    throw error;
+  }
 }
 
 /** npm and tsx hand a Ctrl-C on to us, which the terminal has sent us already: what comes so soon is the same one. */

@@ -25,6 +25,32 @@ describe('after a failure', () => {
   });
 });
 
+it('any message has as many attempts as it is given, and no shorter a delay from one to the next', () => {
+  const options = fc.record({
+    maxAttempts: fc.integer({ min: 1, max: 50 }),
+    initialDelayMs: fc.integer({ min: 1, max: 10_000 }),
+    maxDelayMs: fc.integer({ min: 10_000, max: 604_800_000 }),
+    factor: fc.double({ min: 1, max: 10, noNaN: true }),
+    jitter: fc.double({ min: 0, max: 1, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(options, fc.double({ min: 0, max: 0.999, noNaN: true }), (given, drawn) => {
+      let attempts = 1;
+      let delay = 0;
+      for (;;) {
+        const after = afterFailure(attempts, new Error(), given, () => drawn);
+        expect(afterFailure(attempts, new PermanentError(), given, () => drawn)).toEqual({ state: 'dead' });
+        if (after.state === 'dead') break;
+        expect(after.delayMs).toBeGreaterThanOrEqual(delay);
+        expect(after.delayMs).toBeGreaterThanOrEqual(Math.floor((1 - given.jitter) * given.initialDelayMs));
+        delay = after.delayMs;
+        attempts += 1;
+      }
+      expect(attempts).toBe(given.maxAttempts);
+    }),
+  );
+});
+
 describe('the delay before the next attempt', () => {
   it.each<[attempts: number, delayMs: number]>([
     [1, 100],
