@@ -373,8 +373,8 @@ describe.each([
     await waitFor(async () => (await made.failures())[0]?.state === 'dead');
     expect(runs).toBe(2);
     expect(await made.failures()).toMatchObject([{ position: 1, attempts: 2, firstError: kept, lastError: kept }]);
-    expect(made.of('consumer:dead')[0]!.error).toBe(value);
     await reached(made, 2);
+    expect(made.of('consumer:dead')[0]!.error).toBe(value);
   });
 });
 
