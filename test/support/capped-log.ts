@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 /** What happens to a log. A stale process inserts again, at the end, positions that have been overwritten. */
-export type LogStep = { append: number } | { stray: { back: number; count: number } };
+export type LogStep = { append: number } | { stray: { back: number; count: number; evicts: boolean } };
 
 export interface LogEntry {
   readonly position: number;
@@ -17,7 +17,12 @@ export function logSteps(mostStrays: number): fc.Arbitrary<LogStep> {
     {
       weight: 1,
       arbitrary: fc.record({
-        stray: fc.record({ back: fc.integer({ min: 1, max: 30 }), count: fc.integer({ min: 1, max: mostStrays }) }),
+        stray: fc.record({
+          back: fc.oneof(fc.integer({ min: 1, max: mostStrays }), fc.integer({ min: 1, max: 30 })),
+          count: fc.integer({ min: 1, max: mostStrays }),
+          // Small ones may have room beside all others.
+          evicts: fc.boolean(),
+        }),
       }),
     },
   );
@@ -35,11 +40,12 @@ export function simulateLog(capacity: number, steps: readonly LogStep[]): Simula
   let log: LogEntry[] = [{ position: 0, stray: false, record: 0 }];
   let newest = 0;
   let record = 0;
+  let room = capacity;
   const records = [0];
   const oldest = () => log.find(({ stray }) => !stray)!.position;
   const insert = (position: number, stray: boolean) => {
     log.push({ position, stray, record: (record += 1) });
-    log = log.slice(-capacity);
+    log = log.slice(-room);
   };
   for (const taken of steps) {
     if ('append' in taken) {
@@ -55,6 +61,7 @@ export function simulateLog(capacity: number, steps: readonly LogStep[]): Simula
       if (position >= oldest() || log.some((entry) => entry.position === position)) break;
       // One real entry is always left: a batch is at most a quarter of the log.
       if (log.slice(1).every(({ stray }) => stray)) break;
+      if (!taken.stray.evicts && room < 2 * capacity) room += 1;
       insert(position, true);
     }
   }

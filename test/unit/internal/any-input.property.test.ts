@@ -139,13 +139,18 @@ describe('whatever is thrown', () => {
   it('a reader goes on or ends, and never fails for another reason; what the driver calls transient it tries again', () => {
     const hopeless = new Set([13, 18, 59, 72, 73, 166]);
     fc.assert(
-      fc.property(anything, fc.integer({ min: 1, max: 20_000 }), fc.boolean(), (value, code, labelled) => {
-        expect(['again', 'fail']).toContain(decideResume(value));
-        const error = new MongoServerError({ code, message: 'm' });
-        if (labelled) error.addErrorLabel('RetryableWriteError');
-        expect(decideResume(error)).toBe(hopeless.has(code) && !labelled ? 'fail' : 'again');
-        expect(decideResume(new MongoNetworkError('m', { cause: error }))).toBe('again');
-      }),
+      fc.property(
+        anything,
+        fc.oneof(fc.constantFrom(...hopeless), fc.integer({ min: 1, max: 20_000 })),
+        fc.boolean(),
+        (value, code, labelled) => {
+          expect(['again', 'fail']).toContain(decideResume(value));
+          const error = new MongoServerError({ code, message: 'm' });
+          if (labelled) error.addErrorLabel('RetryableWriteError');
+          expect(decideResume(error)).toBe(hopeless.has(code) && !labelled ? 'fail' : 'again');
+          expect(decideResume(new MongoNetworkError('m', { cause: error }))).toBe('again');
+        },
+      ),
       { numRuns: 500 },
     );
     for (const code of outboxErrorCodes) {

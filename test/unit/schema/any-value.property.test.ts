@@ -41,7 +41,9 @@ function valueFor({ mongo }: Mongoose): fc.Arbitrary<unknown> {
       fc.constant(0).map(() => new MinKey()),
       fc.constant(0).map(() => new MaxKey()),
       fc.constantFrom('a', '^[a-z]+$').map((pattern) => new RegExp(pattern, 'im')),
-      fc.constantFrom('a', '(?i)a').map((pattern) => new BSONRegExp(pattern, 'ix')),
+      fc
+        .tuple(fc.constantFrom('a', '(?i)a'), fc.constantFrom('i', 'ix', 'iu'))
+        .map(([pattern, options]) => new BSONRegExp(pattern, options)),
       fc.constant('return 1').map((code) => new Code(code)),
       fc.array(again('value'), { maxLength: 4 }),
       fc.dictionary(fieldName, again('value'), { maxKeys: 4, noNullPrototype: true }),

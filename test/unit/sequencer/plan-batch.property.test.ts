@@ -37,7 +37,7 @@ const anyPending: fc.Arbitrary<Pending> = fc.oneof(
 it('any pending messages are all moved or refused, once, in their order, in batches that keep to every limit', () => {
   fc.assert(
     fc.property(
-      fc.array(anyPending, { maxLength: 60 }),
+      fc.array(anyPending, { maxLength: 60, size: 'max' }),
       fc.option(fc.integer({ min: 4, max: 400 }), { nil: undefined }),
       fc.integer({ min: 1, max: 40 }),
       fc.record({ position: fc.nat(2 ** 40), created: fc.nat(1_000), bytes: fc.bigInt({ min: 0n, max: 2n ** 62n }) }),

@@ -8,7 +8,7 @@ import { startPosition } from '../../../src/tail/start-position.js';
 
 /** When every entry that was ever appended was created; the genesis entry is the first. Many share a moment. */
 const created = fc
-  .array(fc.nat(3), { minLength: 1, maxLength: 60 })
+  .array(fc.nat(3), { minLength: 1, maxLength: 60, size: 'max' })
   .map((steps) => steps.reduce<number[]>((times, step) => [...times, (times.at(-1) ?? 100) + step], []));
 
 /** A log of which what is below `oldest()` has been overwritten, as of each read. */
@@ -18,17 +18,23 @@ function storeOf(times: readonly number[], oldest: () => number): Store {
   return { collection: () => ({ findOne }) } as unknown as Store;
 }
 
-const cursor: fc.Arbitrary<Cursor> = fc.oneof(
+const cursor: fc.Arbitrary<Cursor | { entry: number; offset: number }> = fc.oneof(
   fc.constantFrom('beginning' as const, 'end' as const),
   fc.nat(70),
   fc.integer({ min: 90, max: 260 }).map((ms) => new Date(ms)),
+  // The moment of an entry, or the one before or after it.
+  fc.record({ entry: fc.nat(), offset: fc.integer({ min: -1, max: 1 }) }),
 );
 
 it('a reader begins with the first message that its cursor asks for, or is told that messages before it are gone', async () => {
   await fc.assert(
-    fc.asyncProperty(created, fc.nat(), cursor, async (times, gone, given) => {
+    fc.asyncProperty(created, fc.nat(), cursor, async (times, gone, drawn) => {
       const newest = times.length - 1;
       const oldest = gone % times.length;
+      const given =
+        typeof drawn === 'object' && 'entry' in drawn
+          ? new Date(times[(oldest + (drawn.entry % 3)) % times.length]! + drawn.offset)
+          : drawn;
       const point = (position: number) => ({ position, created: new Date(times[position]!) });
       const start = startPosition(given, { oldest: point(oldest), newest: point(newest) });
       const first =
