@@ -67,8 +67,8 @@ describe('the exact copy', () => {
       const { serialize } = mongoose.mongo.BSON;
       expect(Buffer.from(serialize(copied as object))).toEqual(Buffer.from(serialize(stored)));
     });
-    await fc.assert(property, { numRuns: 2_000 });
-    expect(counts.accepted).toBeGreaterThan(500);
+    await fc.assert(property, { numRuns: 1_000 });
+    expect(counts.accepted).toBeGreaterThan(400);
     expect(counts.left).toBeGreaterThan(100);
   });
 
