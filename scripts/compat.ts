@@ -134,7 +134,7 @@ function tableOf(results: readonly CombinationResult[]): string {
 }
 
 function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? '';
+  return (text.split('\n', 1)[0] ?? '').replace(/\. Tried:$/, '');
 }
 
 await program.parseAsync();

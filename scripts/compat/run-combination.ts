@@ -11,7 +11,7 @@ import { createWorkingCopy, type SeenVersions, type WorkingCopy } from './workin
 /** No step takes longer by far: what does has hung. */
 const STEP_TIMEOUT_MS = 45 * 60_000;
 
-export interface StepResult {
+interface StepResult {
   readonly name: string;
   readonly ok: boolean;
   readonly ended: number | string;

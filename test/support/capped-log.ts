@@ -3,7 +3,7 @@ import fc from 'fast-check';
 /** What happens to a log. A stale process inserts again, at the end, positions that have been overwritten. */
 export type LogStep = { append: number } | { stray: { back: number; count: number; evicts: boolean } };
 
-export interface LogEntry {
+interface LogEntry {
   readonly position: number;
   readonly stray: boolean;
   /** The server's record id: one more with each insertion. */
