@@ -56,6 +56,15 @@ export default defineConfig({
           sequence: { groupOrder: 3 },
         },
       },
+      {
+        test: {
+          name: 'model',
+          include: ['test/model/**/*.test.ts'],
+          // The largest takes a few seconds, where nothing else wants the processor.
+          testTimeout: 120_000,
+          sequence: { groupOrder: 4 },
+        },
+      },
     ],
     coverage: {
       provider: 'v8',
