@@ -2,7 +2,7 @@
 export type Step<S> = readonly [label: string, next: S];
 
 /** A number for a part of a state; the same for parts that are alike. */
-export type Intern = (part: unknown) => number;
+type Intern = (part: unknown) => number;
 
 /** A small protocol as a state machine. States are plain data and never changed. */
 export interface Model<S extends object> {

@@ -27,17 +27,16 @@ export function sequencerSteps(setting: Setting, state: SequencerState, index: n
     const { request } = call;
     if (call.until === null) {
       for (const { after, answer } of arrivals(setting, state, request)) {
-        const { [slot]: sent, ...now } = after.sequencers[index]!;
+        const now = after.sequencers[index]!;
         const label = `${request.kind} of ${name} arrives: ${answer}`;
-        if (answer === 'failed')
-          found.push([label, givenUp(setting, put(after, { ...now, [slot]: null } as Sequencer), index)]);
-        else if (answer === 'overtaken')
-          found.push([
-            label,
-            put(after, settle(setting, { ...now, call: null, phase: 'overtaken' } as Sequencer, state, index)),
-          ]);
-        else
-          found.push([label, put(after, { ...now, [slot]: { ...sent, until: after.set.writes.length } } as Sequencer)]);
+        if (answer === 'failed') found.push([label, givenUp(setting, put(after, { ...now, [slot]: null }), index)]);
+        else if (answer === 'overtaken') {
+          const overtaken: Sequencer = { ...now, call: null, phase: 'overtaken' };
+          found.push([label, put(after, settle(setting, overtaken, state, index))]);
+        } else {
+          const until = after.set.writes.length;
+          found.push([label, put(after, { ...now, [slot]: { request, until } })]);
+        }
       }
     } else if (call.until <= state.set.committed || (request.kind === 'delete' && rules.deletes === 'one')) {
       const label = `${request.kind} of ${name} is acknowledged`;
