@@ -23,6 +23,11 @@ interface Begin {
   readonly at: number;
   readonly tx: string;
   readonly messages: readonly PutRecord[];
+  /**
+   * One put outside any transaction (session null): it has no document in `FinalState.committed`, and where its outcome
+   * is not known, any first part of it may be there, since the insert is ordered.
+   */
+  readonly bare?: true;
 }
 
 /** How it ended: the server acknowledged the commit; it is certain that none was sent or accepted; or neither is known. */
