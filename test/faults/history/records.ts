@@ -91,16 +91,27 @@ interface Handled {
   readonly positions: readonly number[];
 }
 
-/** A rewind was accepted: everything above `position` is to be delivered again after this. */
-interface Rewound {
-  readonly kind: 'rewound';
-  /** When the call was made. */
+/** A rewind is about to be called for: from now on it may be accepted, also where the call fails or its process dies. */
+interface Rewinding {
+  readonly kind: 'rewinding';
   readonly at: number;
   readonly consumer: string;
   readonly position: number;
 }
 
-/** The consumer was closed in time, or had nothing running: a hand-over after which nothing repeats. Its epoch is over. */
+/** It was accepted: everything above `position` is to be delivered again after the call. */
+interface Rewound {
+  readonly kind: 'rewound';
+  /** When the call returned. Its process has written `rewinding` before, with the same consumer and position. */
+  readonly at: number;
+  readonly consumer: string;
+  readonly position: number;
+}
+
+/**
+ * The consumer was closed in time, or had nothing running, and had not lost its lease: a hand-over after which nothing
+ * repeats. Its epoch is over.
+ */
 interface HandedOver {
   readonly kind: 'handed over';
   readonly at: number;
@@ -108,7 +119,8 @@ interface HandedOver {
   readonly epoch: number;
 }
 
-export type HistoryRecord = Begin | Outcome | Open | Read | PositionLost | Delivery | Handled | Rewound | HandedOver;
+export type HistoryRecord =
+  Begin | Outcome | Open | Read | PositionLost | Delivery | Handled | Rewinding | Rewound | HandedOver;
 
 /** One file of records, in the order in which its process wrote them. */
 export interface ProcessHistory {
@@ -138,6 +150,8 @@ export interface FinalState {
   readonly committed: readonly string[];
   /** Uids of what was left in pending. */
   readonly pending: readonly string[];
+  /** The lowest position that is still in the log: 1 where nothing has been overwritten. */
+  readonly first: number;
   /** The last position in the log. */
   readonly last: number;
   readonly consumers: readonly FinalConsumer[];
