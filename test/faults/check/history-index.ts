@@ -31,7 +31,7 @@ export interface ConsumerHistory extends FinalConsumer {
   readonly rewinds: readonly Rewind[];
 }
 
-/** A history by what it is about. Where observers differ, it holds what it met first: the rule of positions tells. */
+/** A history by what it is about. Where two records contradict each other, it holds the first one: a rule tells of that. */
 export interface HistoryIndex {
   readonly processes: readonly ProcessHistory[];
   readonly final: FinalState;
@@ -66,9 +66,12 @@ export function indexHistory({ processes, final }: History): HistoryIndex {
   for (const record of processes.flatMap(({ records }) => records)) {
     switch (record.kind) {
       case 'begin': {
+        if (transactions.has(record.tx)) break;
         const transaction: Transaction = { begin: record, outcome: undefined };
         transactions.set(record.tx, transaction);
-        for (const message of record.messages) puts.set(message.uid, { record: message, transaction });
+        for (const message of record.messages) {
+          if (!puts.has(message.uid)) puts.set(message.uid, { record: message, transaction });
+        }
         break;
       }
       case 'committed':
@@ -94,7 +97,7 @@ export function indexHistory({ processes, final }: History): HistoryIndex {
   }
   for (const outcome of outcomes) {
     const transaction = transactions.get(outcome.tx);
-    if (transaction !== undefined) transaction.outcome = outcome;
+    if (transaction !== undefined) transaction.outcome ??= outcome;
   }
   for (const list of [...events.values(), ...readers.values()]) list.sort((a, b) => a.at - b.at);
   const rewinds = rewindsOf(processes);
