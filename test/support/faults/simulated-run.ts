@@ -89,8 +89,7 @@ class SimulatedRun {
     for (const [n, { uid }] of messages.slice(0, there).entries()) this.#pending.push({ uid, ts: begun + n / 10 });
     if (there > 0 && !bare) this.#h.stored(tx);
     if (told === 'killed') writer.name += "'";
-    else
-      this.#h.write(writer.name, { kind: told, tx });
+    else this.#h.write(writer.name, { kind: told, tx });
   }
 
   /** In the order in which they were put; those that commit later come later. */
