@@ -17,12 +17,12 @@ export interface Transaction {
   outcome: Of<'committed' | 'aborted' | 'unknown'> | undefined;
 }
 
-export interface Put {
+interface Put {
   readonly record: PutRecord;
   readonly transaction: Transaction;
 }
 
-export type ConsumerEvent = Of<'delivery' | 'handled' | 'handed over'>;
+type ConsumerEvent = Of<'delivery' | 'handled' | 'handed over'>;
 export type ReaderEvent = Of<'open' | 'read' | 'position lost'>;
 
 export interface ConsumerHistory extends FinalConsumer {

@@ -8,11 +8,6 @@ import { HistoryBuilder } from './history-builder.js';
 type Rule = Violation['rule'];
 type Build = (history: HistoryBuilder) => HistoryBuilder | History;
 
-/** The rules that a history breaks, each once. */
-export function brokenRules(history: History): Rule[] {
-  return [...new Set(check(history).map(({ rule }) => rule))];
-}
-
 function made(build: Build): History {
   const history = build(new HistoryBuilder());
   return history instanceof HistoryBuilder ? history.build() : history;

@@ -19,6 +19,7 @@ export class HistoryBuilder {
   readonly #processes = new Map<string, HistoryRecord[]>();
   readonly #consumers: FinalConsumer[] = [];
   readonly #committed: string[] = [];
+  #process: string | undefined;
 
   write(process: string, record: Unstamped<HistoryRecord>, at = (this.at += 1)): this {
     const records = this.#processes.get(process) ?? [];
@@ -78,6 +79,12 @@ export class HistoryBuilder {
     return this.write(reader, { kind: 'position lost', reader });
   }
 
+  /** What consumers get from now on is written by this process, and not by one of their own name. */
+  as(process: string): this {
+    this.#process = process;
+    return this;
+  }
+
   consumer(name: string, options: Partial<FinalConsumer> = {}): this {
     this.#consumers.push({ name, kind: 'handler', order: 'key', batchSize: 2, from: 0, dead: [], ...options });
     return this;
@@ -85,19 +92,19 @@ export class HistoryBuilder {
 
   deliver(consumer: string, epoch: number, ...entries: (number | Seen)[]): this {
     const seen = entries.map((entry) => this.#seen(entry));
-    return this.write(consumer, { kind: 'delivery', consumer, epoch, entries: seen });
+    return this.write(this.#process ?? consumer, { kind: 'delivery', consumer, epoch, entries: seen });
   }
 
   ok(consumer: string, epoch: number, ...positions: number[]): this {
-    return this.write(consumer, { kind: 'handled', consumer, epoch, outcome: 'ok', positions });
+    return this.write(this.#process ?? consumer, { kind: 'handled', consumer, epoch, outcome: 'ok', positions });
   }
 
   failed(consumer: string, epoch: number, ...positions: number[]): this {
-    return this.write(consumer, { kind: 'handled', consumer, epoch, outcome: 'failed', positions });
+    return this.write(this.#process ?? consumer, { kind: 'handled', consumer, epoch, outcome: 'failed', positions });
   }
 
   abandoned(consumer: string, epoch: number, ...positions: number[]): this {
-    return this.write(consumer, { kind: 'handled', consumer, epoch, outcome: 'abandoned', positions });
+    return this.write(this.#process ?? consumer, { kind: 'handled', consumer, epoch, outcome: 'abandoned', positions });
   }
 
   /** Delivers and handles, one after another. */
@@ -107,7 +114,7 @@ export class HistoryBuilder {
   }
 
   handOver(consumer: string, epoch: number): this {
-    return this.write(consumer, { kind: 'handed over', consumer, epoch });
+    return this.write(this.#process ?? consumer, { kind: 'handed over', consumer, epoch });
   }
 
   rewinding(consumer: string, position: number): this {

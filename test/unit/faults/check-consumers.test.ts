@@ -42,6 +42,11 @@ describe('delivered', () => {
       .consumer('c', { dead: [3] })
       .handle('c', 1, 1, 2, 4),
   );
+  itBreaks('delivered', 'a dead letter of a message that is nowhere', /c has a dead letter at 9 \(undefined\)/, (h) =>
+    four(h)
+      .consumer('c', { dead: [9] })
+      .handle('c', 1, 1, 2, 3, 4),
+  );
   itBreaks('delivered', 'poison that is no dead letter', /c never handled 2/, (h) =>
     poisoned(h).consumer('c').handle('c', 1, 1).deliver('c', 1, 2).failed('c', 1, 2).handle('c', 1, 3),
   );
@@ -170,6 +175,12 @@ describe('order, in batches', () => {
   );
   itBreaks(
     'order',
+    'of a failed batch a later one comes again first',
+    /got 2 .* 1 before it had not been handled/,
+    (h) => relay(h).deliver('c', 1, 1, 2, 3).failed('c', 1, 1, 2, 3).handle('c', 1, 2, 1, 3, 4, 5),
+  );
+  itBreaks(
+    'order',
     'what was in a failed batch is not settled by that',
     /got 4 .* 1 before it had not been handled/,
     (h) =>
@@ -184,6 +195,11 @@ describe('order, in batches', () => {
 
 describe('order, strict', () => {
   itKeeps('one after another', (h) => five(h).consumer('c', { order: 'strict' }).handle('c', 1, 1, 2, 3, 4, 5));
+  itKeeps('in whichever order its files are read', (h) => {
+    five(h).consumer('c', { order: 'strict' }).as('c1').handle('c', 1, 1, 2).as('c2').handle('c', 2, 3, 4, 5);
+    const history = h.build();
+    return { ...history, processes: [...history.processes].reverse() };
+  });
   itBreaks('order', 'another key comes first', /c \(order strict\) got 3 .* 2 before it had not been delivered/, (h) =>
     five(h).consumer('c', { order: 'strict' }).handle('c', 1, 1, 3, 2, 4, 5),
   );
@@ -229,6 +245,13 @@ describe('repeats', () => {
   itKeeps('a paused owner comes late with what another has handled', (h) =>
     four(h).consumer('c').handle('c', 2, 1, 2, 3, 4).handle('c', 1, 1, 2, 3),
   );
+  itBreaks(
+    'repeats',
+    'a paused owner gets too much of what one before it has handled',
+    /3 messages again in epoch 2/,
+    (h) =>
+      four(h).consumer('c').handle('c', 1, 1, 2, 3).handle('c', 3, 1, 2).handle('c', 2, 1, 2, 3).handle('c', 3, 4),
+  );
   itKeeps('an owner that was paused ends its handler late', (h) =>
     four(h)
       .consumer('c', { batchSize: 1 })
@@ -247,6 +270,7 @@ describe('repeats', () => {
       .deliver('c', 1, 3)
       .rewinding('c', 0)
       .ok('c', 1, 3)
+      .handOver('c', 1)
       .rewound('c', 0)
       .handle('c', 3, 1, 2, 3, 4),
   );

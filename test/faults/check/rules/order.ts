@@ -9,9 +9,9 @@ interface Lane {
 }
 
 /**
- * Order of first deliveries: when a message comes for the first time, every one of its key (strict: every one) before it
- * has been handled, or is poison and has been delivered. What comes earlier in the same batch needs no answer yet. What
- * comes again is not looked at: a rewind or a crash sets the consumer back.
+ * When a message comes, every one of its key (strict: every one) before it has been handled, at any time before, or is
+ * poison and has been delivered. What comes earlier in the same batch needs no answer yet. So a rewind or a crash, after
+ * which handled messages come again, breaks nothing.
  */
 export function order(index: HistoryIndex, tell: Tell): void {
   for (const consumer of index.consumers) oneConsumer(consumer, index, tell);
@@ -30,7 +30,7 @@ function oneConsumer(consumer: ConsumerHistory, index: HistoryIndex, tell: Tell)
     const places = new Map<Lane, number>();
     for (const { position } of event.entries) {
       const lane = lanes.get(position);
-      if (lane !== undefined && !delivered.has(position)) {
+      if (lane !== undefined) {
         const isPast = (other: number): boolean => settled.has(other) || earlier.has(other);
         lane.head = pass(lane, lane.head, position, (other) => settled.has(other));
         const place = pass(lane, Math.max(lane.head, places.get(lane) ?? 0), position, isPast);
