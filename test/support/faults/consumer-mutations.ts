@@ -215,7 +215,14 @@ export const consumerMutations: readonly Mutation[] = [
         const which = (record: OpenOf<'delivery' | 'handled'>, position: number) =>
           `${record.consumer} ${record.epoch} ${position}`;
         const ended = new Set(h.of('handled').flatMap((end) => end.positions.map((position) => which(end, position))));
-        return h.of('delivery').filter((record) => ended.has(which(record, record.entries[0]!.position)));
+        // The first one: a later one may have had no end when its process died.
+        const first = new Map(
+          h
+            .of('delivery')
+            .toReversed()
+            .map((record) => [which(record, record.entries[0]!.position), record]),
+        );
+        return [...first].flatMap(([key, record]) => (ended.has(key) ? [record] : []));
       },
       (record, h) => h.remove(record),
     ),

@@ -249,8 +249,7 @@ describe('repeats', () => {
     'repeats',
     'a paused owner gets too much of what one before it has handled',
     /3 messages again in epoch 2/,
-    (h) =>
-      four(h).consumer('c').handle('c', 1, 1, 2, 3).handle('c', 3, 1, 2).handle('c', 2, 1, 2, 3).handle('c', 3, 4),
+    (h) => four(h).consumer('c').handle('c', 1, 1, 2, 3).handle('c', 3, 1, 2).handle('c', 2, 1, 2, 3).handle('c', 3, 4),
   );
   itKeeps('an owner that was paused ends its handler late', (h) =>
     four(h)
