@@ -1,6 +1,6 @@
 import { lead, type LeaseHolder } from '../election/lead.js';
 import type { DrainReport } from '../handler.js';
-import { pause } from '../internal/abort.js';
+import { anyOf, pause } from '../internal/abort.js';
 import type { HeldLease } from '../internal/held-lease.js';
 import { Stopwatch } from '../internal/stopwatch.js';
 import { consumerLease, takeOver } from '../store/consumer-checkpoint.js';
@@ -114,7 +114,7 @@ export class Drain {
     const checkpoint = await takeOver(host.store, fence, document);
     if (checkpoint === undefined) return nothing;
     const over = new AbortController();
-    const sequenced = host.sequence(AbortSignal.any([time.stop, over.signal]));
+    const sequenced = host.sequence(anyOf(time.stop, over.signal));
     const term = new Term(host, {
       consumer: name,
       work,
@@ -154,8 +154,8 @@ class DrainTime {
     const marginMs = Math.min(1_000, (deadlineMs ?? Infinity) / 5);
     this.abortGraceMs = marginMs / 4;
     const deadline = new AbortController();
-    const asked = AbortSignal.any(signals.filter((signal) => signal !== undefined));
-    this.stop = AbortSignal.any([asked, deadline.signal]);
+    const asked = anyOf(...signals);
+    this.stop = anyOf(asked, deadline.signal);
     if (deadlineMs !== undefined) {
       void pause(deadlineMs - marginMs, this.#over.signal).then(() => deadline.abort());
       void pause(deadlineMs - marginMs / 2, this.#over.signal).then(() => this.#abort.abort());

@@ -1,5 +1,5 @@
 import type mongoose from 'mongoose';
-import { pause } from '../internal/abort.js';
+import { anyOf, pause } from '../internal/abort.js';
 import type { ResolvedOptions } from '../options.js';
 import { watchReleases } from '../store/change-watch.js';
 import type { Store } from '../store/store.js';
@@ -40,7 +40,7 @@ export class Standby {
   async wait(id: string, seenAt: mongoose.mongo.Timestamp, expiresInMs: number, stop: AbortSignal): Promise<void> {
     if (stop.aborted) return;
     const over = new AbortController();
-    const ends = AbortSignal.any([stop, over.signal]);
+    const ends = anyOf(stop, over.signal);
     const expired = pause(expiresInMs + 1, ends);
     try {
       if (this.#changes.open(seenAt)) await Promise.race([expired, this.#changes.changedAfter(seenAt, ends, id)]);

@@ -12,6 +12,19 @@ export function pause(ms: number, ...signals: (AbortSignal | undefined)[]): Prom
   });
 }
 
+const sources = new WeakMap<AbortSignal, readonly AbortSignal[]>();
+
+/**
+ * Aborts with the first of them. Unlike the result of `AbortSignal.any` alone it keeps them alive: Node collects an
+ * `AbortSignal.timeout()` that nobody else holds, and then it never aborts (seen on Node 20.20).
+ */
+export function anyOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  const given = signals.filter((signal) => signal !== undefined);
+  const any = AbortSignal.any(given);
+  sources.set(any, given);
+  return any;
+}
+
 /** Resolves when the signal aborts. `stop` takes the listener off again. */
 export function aborted(signal: AbortSignal): { promise: Promise<void>; stop: () => void } {
   let end = (): void => undefined;

@@ -1,7 +1,7 @@
 import { campaign } from '../election/campaign.js';
 import type { Standby } from '../election/standby.js';
 import type { Emit } from '../events.js';
-import { pause } from '../internal/abort.js';
+import { anyOf, pause } from '../internal/abort.js';
 import { backoffMs } from '../internal/backoff.js';
 import type { HeldLease } from '../internal/held-lease.js';
 import type { ResolvedOptions } from '../options.js';
@@ -42,7 +42,7 @@ export class Sequencer {
    */
   async sequence(signal: AbortSignal): Promise<void> {
     const over = new AbortController();
-    const stop = AbortSignal.any([signal, over.signal, this.#stop.signal]);
+    const stop = anyOf(signal, over.signal, this.#stop.signal);
     const turn = this.#running === undefined ? this.#campaign(stop, true) : undefined;
     try {
       const cutoff = await readClusterTime(this.store);

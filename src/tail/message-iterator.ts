@@ -1,4 +1,4 @@
-import { abandonable, abandoned } from '../internal/abort.js';
+import { abandonable, abandoned, anyOf } from '../internal/abort.js';
 import type { OpenBatches } from './tail-stream.js';
 
 /** One pass over the messages, taken one by one; the reader is opened at the first `next` and stopped by `return`. */
@@ -14,7 +14,7 @@ export class MessageIterator<A> implements AsyncIterator<A, undefined, undefined
 
   constructor(open: OpenBatches<A>, closed: AbortSignal) {
     this.#open = open;
-    this.#signal = AbortSignal.any([this.#stop.signal, closed]);
+    this.#signal = anyOf(this.#stop.signal, closed);
     // The reader may be waiting for the next call, which will not come.
     this.#signal.addEventListener('abort', () => void this.#batches?.return?.().catch(() => undefined), { once: true });
   }

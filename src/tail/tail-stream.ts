@@ -1,3 +1,4 @@
+import { anyOf } from '../internal/abort.js';
 import type { Disposable, Scheduler, Sink, Stream } from '@most/types';
 import { currentTime, newDefaultScheduler } from '@most/scheduler';
 
@@ -34,7 +35,7 @@ export class TailStream<A> implements Stream<A> {
   }
 
   async #pump(sink: Sink<A>, scheduler: Scheduler, disposed: AbortSignal): Promise<void> {
-    const stop = AbortSignal.any([disposed, this.closed]);
+    const stop = anyOf(disposed, this.closed);
     try {
       await Promise.resolve();
       if (!stop.aborted) {

@@ -1,4 +1,5 @@
 import type { Emit } from '../events.js';
+import { anyOf } from '../internal/abort.js';
 import { checkCursor } from '../internal/check-cursor.js';
 import { checkBoolean, checkKnown, checkSignal, checkTypes } from '../internal/check-options.js';
 import type { Cursor, TailOptions } from '../message.js';
@@ -43,7 +44,7 @@ export class Tails {
     checkCursor(cursor);
     const types = checkTailOptions(options, known, ['types', 'signal']);
     const closed = new AbortController();
-    const ends = anySignal([closed.signal, this.#closed.signal, options.signal]);
+    const ends = anyOf(closed.signal, this.#closed.signal, options.signal);
     const stream = new TailStream<D>(
       (signal) => this.#batches<D>(cursor, true, types, signal),
       ends,
@@ -67,7 +68,7 @@ export class Tails {
     checkCursor(cursor);
     const types = checkTailOptions(options, known, optionNames);
     const live = options.live ?? true;
-    const ends = anySignal([this.#closed.signal, options.signal]);
+    const ends = anyOf(this.#closed.signal, options.signal);
     return {
       [Symbol.asyncIterator]: () =>
         new MessageIterator<D>((signal) => this.#batches<D>(cursor, live, types, signal), ends),
@@ -113,10 +114,6 @@ export class Tails {
       if (wanted.length > 0) yield wanted.map((entry) => toDelivered<D>(entry, this.reviver));
     }
   }
-}
-
-function anySignal(signals: readonly (AbortSignal | undefined)[]): AbortSignal {
-  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
 }
 
 function checkTailOptions(

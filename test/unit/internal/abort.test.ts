@@ -1,8 +1,11 @@
 import { getEventListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { abandonable, abandoned, aborted, pause } from '../../../src/internal/abort.js';
+import { abandonable, abandoned, aborted, anyOf, pause } from '../../../src/internal/abort.js';
 
 const listeners = (signal: AbortSignal) => getEventListeners(signal, 'abort').length;
 
@@ -101,5 +104,29 @@ describe('abandonable', () => {
     await new Promise((resolve) => setImmediate(resolve));
     process.off('unhandledRejection', unhandled);
     expect(unhandled).not.toHaveBeenCalled();
+  });
+});
+
+describe('anyOf', () => {
+  it('aborts with any of its signals, and leaves out what is undefined', () => {
+    const [first, second] = [new AbortController(), new AbortController()];
+    const any = anyOf(first.signal, undefined, second.signal);
+    expect(any.aborted).toBe(false);
+    second.abort('why');
+    expect(any.aborted).toBe(true);
+    expect(any.reason).toBe('why');
+  });
+
+  it('keeps a time limit alive that nobody else holds, also through a second one', async () => {
+    vi.useRealTimers();
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const any = anyOf(anyOf(AbortSignal.timeout(100)), new AbortController().signal);
+    const deadline = performance.now() + 5_000;
+    while (!any.aborted && performance.now() < deadline) {
+      collectGarbage();
+      await delay(10);
+    }
+    expect(any.aborted).toBe(true);
   });
 });
