@@ -13,6 +13,8 @@ export interface MongodNode {
   readonly port: number;
   /** Undefined while it is down. */
   readonly pid: number | undefined;
+  /** The file that it logs to, in the folder that goes away with it. */
+  readonly log: string;
   /** Starts it again, on the same data and port; resolves when it takes connections. */
   restart(): Promise<void>;
   /** SIGKILL; resolves when the process is gone. */
@@ -42,13 +44,13 @@ process.on('exit', () => {
 export class MongodProcess implements MongodNode {
   readonly port: number;
   readonly #launch: MongodLaunch;
-  readonly #log: string;
+  readonly log: string;
   #child: ChildProcess | undefined;
 
   constructor(launch: MongodLaunch) {
     this.port = launch.port;
     this.#launch = launch;
-    this.#log = join(launch.folder, 'mongod.log');
+    this.log = join(launch.folder, 'mongod.log');
   }
 
   get pid(): number | undefined {
@@ -72,7 +74,7 @@ export class MongodProcess implements MongodNode {
       ...args,
     ] as [string, ...string[]];
     // To a file and not to a pipe: a full pipe would stop mongod, and an open one would keep this process alive.
-    const output = openSync(this.#log, 'a');
+    const output = openSync(this.log, 'a');
     // In a process group of its own: the Ctrl-C that asks the demo to finish must not take its database away first.
     const child = spawn(command, rest, { stdio: ['ignore', output, output], detached: true });
     closeSync(output);
@@ -139,8 +141,8 @@ export class MongodProcess implements MongodNode {
   }
 
   #lastLines(): string {
-    if (!existsSync(this.#log)) return 'It wrote no log.';
-    const lines = readFileSync(this.#log, 'utf8').trim().split('\n').slice(-12);
+    if (!existsSync(this.log)) return 'It wrote no log.';
+    const lines = readFileSync(this.log, 'utf8').trim().split('\n').slice(-12);
     return `The end of its log:\n${lines.map((line) => `  ${line.slice(0, 400)}`).join('\n')}`;
   }
 }

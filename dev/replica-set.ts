@@ -34,6 +34,11 @@ export interface ReplicaSetOptions extends ServerOptions {
   readonly nodes?: number;
   /** How long the others wait for a silent primary before they elect a new one. @defaultValue 2,000 */
   readonly electionTimeoutMs?: number;
+  /**
+   * Gives the port under which clients and the other members reach the node of a port: that of a proxy between them.
+   * @defaultValue the node's own port
+   */
+  readonly advertise?: (port: number) => Promise<number>;
 }
 
 export interface Server {
@@ -57,6 +62,7 @@ export interface ReplicaSet extends Server {
 export async function startReplicaSet({
   nodes: count = 1,
   electionTimeoutMs = 2_000,
+  advertise = (port) => Promise.resolve(port),
   ...options
 }: ReplicaSetOptions = {}): Promise<ReplicaSet> {
   if (count < 1) throw new RangeError(`a replica set has at least 1 node, got ${count}`);
@@ -67,17 +73,23 @@ export async function startReplicaSet({
     await waitFor('every node to follow the primary', async () => !(await first(nodes, isBehind)) || undefined);
   };
   try {
+    const hosts = await Promise.all(nodes.map(async ({ port }) => `127.0.0.1:${await advertise(port)}`));
     await command(nodes[0], {
       replSetInitiate: {
         _id: SET_NAME,
-        members: nodes.map(({ port }, _id) => ({ _id, host: `127.0.0.1:${port}` })),
+        members: hosts.map((host, _id) => ({ _id, host })),
         settings: { electionTimeoutMillis: electionTimeoutMs, heartbeatIntervalMillis: 500 },
       },
     });
     await settled();
     const userinfo = options.auth ? await createRoot(await primary()) : '';
-    const hosts = nodes.map(({ port }) => `127.0.0.1:${port}`).join(',');
-    return { uri: `mongodb://${userinfo}${hosts}/?replicaSet=${SET_NAME}`, nodes, primary, settled, ...launched };
+    return {
+      uri: `mongodb://${userinfo}${hosts.join(',')}/?replicaSet=${SET_NAME}`,
+      nodes,
+      primary,
+      settled,
+      ...launched,
+    };
   } catch (error) {
     await launched.stop();
     throw error;

@@ -138,6 +138,8 @@ export interface FinalConsumer {
   readonly batchSize: number;
   /** The position after which it was registered; everything above is to be delivered. */
   readonly from: number;
+  /** The message types that it takes; without, all. */
+  readonly types?: readonly string[];
   /** Positions of its dead letters. */
   readonly dead: readonly number[];
   /** Of a transactional one: the uid of every effect that is stored, each as often as it is stored. */
