@@ -11,7 +11,17 @@ export async function readFinalState(uri: string, database: string): Promise<Fin
     const db = client.db(database);
     const uidsOf = (collection: string) =>
       db.collection(collection).find({}, { projection: { 'data.uid': 1, uid: 1 } });
-    const last = await db.collection<{ _id: number }>(OUTBOX).find().sort({ _id: -1 }).limit(1).next();
+    const end = async (direction: 1 | -1): Promise<number> =>
+      Number(
+        (
+          await db
+            .collection(OUTBOX)
+            .find({ type: { $exists: true } })
+            .sort({ _id: direction })
+            .limit(1)
+            .next()
+        )?._id ?? 0,
+      );
     const dead = await db.collection(`${OUTBOX}.failures`).find({ state: 'dead' }).toArray();
     const projected = await uidsOf(PROJECTION)
       .map((document) => String(document['uid']))
@@ -25,7 +35,8 @@ export async function readFinalState(uri: string, database: string): Promise<Fin
       pending: await uidsOf(`${OUTBOX}.pending`)
         .map(({ data }) => String((data as { uid: string }).uid))
         .toArray(),
-      last: Number(last?._id ?? 0),
+      first: await end(1),
+      last: await end(-1),
       consumers: Object.entries(CONSUMERS).map(([name, { kind, options }]) => ({
         name,
         kind,

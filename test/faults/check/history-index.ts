@@ -29,6 +29,8 @@ export interface ConsumerHistory extends FinalConsumer {
   /** Of all its processes, as time went by. */
   readonly events: readonly ConsumerEvent[];
   readonly rewinds: readonly Rewind[];
+  /** Whether the message at this position has one of its types. */
+  takes(position: number): boolean;
 }
 
 /** A history by what it is about. Where two records contradict each other, it holds the first one: a rule tells of that. */
@@ -105,6 +107,10 @@ export function indexHistory({ processes, final }: History): HistoryIndex {
     ...consumer,
     events: events.get(consumer.name) ?? [],
     rewinds: rewinds.get(consumer.name) ?? [],
+    takes: (position: number) => {
+      const type = puts.get(log.get(position)?.uid ?? '')?.record.type;
+      return consumer.types === undefined || type === undefined || consumer.types.includes(type);
+    },
   }));
   return { processes, final, transactions, puts, log, positions, consumers, readers };
 }

@@ -10,7 +10,8 @@ export interface Involved {
 
 /** A promise that a history breaks. */
 export interface Violation extends Involved {
-  readonly rule: Rule;
+  /** `process`: not a history but a process broke a promise, by ending for one. */
+  readonly rule: Rule | 'process';
   /** What happened, with values. */
   readonly text: string;
 }

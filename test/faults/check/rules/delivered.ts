@@ -3,7 +3,7 @@ import { inWords, type Tell } from '../violation.js';
 
 /** A consumer handles each message above the place where it was registered, or ends it as a dead letter; only poison may. */
 export function delivered({ consumers, final, log, puts }: HistoryIndex, tell: Tell): void {
-  for (const { name, from, dead, events } of consumers) {
+  for (const { name, from, dead, events, takes } of consumers) {
     const done = new Set(dead);
     for (const event of events) {
       if (event.kind === 'handled' && event.outcome === 'ok')
@@ -11,7 +11,7 @@ export function delivered({ consumers, final, log, puts }: HistoryIndex, tell: T
     }
     const missing: number[] = [];
     for (let position = from + 1; position <= final.last; position += 1)
-      if (!done.has(position)) missing.push(position);
+      if (!done.has(position) && takes(position)) missing.push(position);
     if (missing.length > 0) {
       tell(`${name} never handled ${inWords(missing)}`, { positions: missing, consumers: [name] });
     }

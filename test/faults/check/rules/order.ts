@@ -62,12 +62,12 @@ function pass({ positions }: Lane, start: number, end: number, isPast: (position
 }
 
 /** The lane of each position that the consumer is to get in order: not of those that only a rewind brings. */
-function lanesOf({ order, from }: ConsumerHistory, { final, log, puts }: HistoryIndex): Map<number, Lane> {
+function lanesOf({ order, from, takes }: ConsumerHistory, { final, log, puts }: HistoryIndex): Map<number, Lane> {
   const lanes = new Map<string, Lane>();
   const ofPosition = new Map<number, Lane>();
   for (let position = from + 1; position <= final.last; position += 1) {
     const uid = log.get(position)?.uid;
-    if (uid === undefined) continue;
+    if (uid === undefined || !takes(position)) continue;
     const key = order === 'strict' ? '' : puts.get(uid)?.record.key;
     // A message without a key is its own key.
     if (key === undefined) continue;

@@ -12,7 +12,7 @@ export function projected(index: HistoryIndex, tell: Tell): void {
 }
 
 function effectsOf(
-  { name, from, dead, rewinds }: ConsumerHistory,
+  { name, from, dead, rewinds, takes }: ConsumerHistory,
   stored: readonly string[],
   { final, log, positions, puts }: HistoryIndex,
   tell: Tell,
@@ -35,8 +35,8 @@ function effectsOf(
     const isDead = deadOnes.has(position);
     const again = rewinds.filter((rewind) => rewind.position < position);
     const isDue = position > from || again.some(({ accepted }) => accepted < Infinity);
-    const least = isDue && !isDead ? 1 : 0;
-    const most = isDead ? 0 : (position > from ? 1 : 0) + again.length;
+    const least = isDue && !isDead && takes(position) ? 1 : 0;
+    const most = isDead || !takes(position) ? 0 : (position > from ? 1 : 0) + again.length;
     const count = counts.get(uid) ?? 0;
     if (count >= least && count <= most) continue;
     const right = least === most ? `${least}` : `${least} to ${most}`;

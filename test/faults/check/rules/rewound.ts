@@ -8,7 +8,8 @@ export function rewound({ consumers, final }: HistoryIndex, tell: Tell): void {
       const again = handledAfter(consumer, called);
       for (const dead of consumer.dead) again.add(dead);
       const missing: number[] = [];
-      for (let above = position + 1; above <= final.last; above += 1) if (!again.has(above)) missing.push(above);
+      for (let above = position + 1; above <= final.last; above += 1)
+        if (!again.has(above) && consumer.takes(above)) missing.push(above);
       if (missing.length > 0) {
         const text = `${consumer.name} was rewound to ${position} at ${called}, and never handled ${inWords(missing)} again`;
         tell(text, { positions: missing, consumers: [consumer.name] });
