@@ -22,8 +22,8 @@ export interface SentBatch {
 }
 
 export interface BatchAnswer {
-  /** Everything that was not taken, with what was not tried. */
-  readonly failed: readonly { readonly position: number; readonly forGood: boolean }[];
+  /** Everything that was not taken; not `tried` is what comes after a refused message of its key. */
+  readonly failed: readonly { readonly position: number; readonly tried: boolean; readonly forGood: boolean }[];
 }
 
 /** Publishes to the destination's process over HTTP; that one writes down what it got, this one what it was answered. */
@@ -50,15 +50,11 @@ export function destinationPublisher({ history, task }: Context): Publisher<Faul
       const missing = new Set(failed.map(({ position }) => position));
       const positions = messages.map(({ position }) => position);
       const taken = positions.filter((position) => !missing.has(position));
-      if (missing.size > 0)
-        history.write({ kind: 'handled', consumer, epoch, outcome: 'failed', positions: [...missing] });
-      history.write({
-        kind: 'handled',
-        consumer,
-        epoch,
-        outcome: signal.aborted ? 'abandoned' : 'ok',
-        positions: taken,
-      });
+      const refused = failed.filter(({ tried }) => tried).map(({ position }) => position);
+      const handled = { kind: 'handled', consumer, epoch } as const;
+      if (refused.length > 0) history.write({ ...handled, outcome: 'failed', positions: refused });
+      if (taken.length > 0)
+        history.write({ ...handled, outcome: signal.aborted ? 'abandoned' : 'ok', positions: taken });
       return {
         failed: failed.map(({ position, forGood }) => ({
           position,

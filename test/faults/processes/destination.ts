@@ -66,19 +66,19 @@ class Destination {
 
   /** After a message that is refused, later ones of its key are not tried: their order is kept. */
   #take({ consumer, epoch, entries }: SentBatch, refusing: number): BatchAnswer {
-    const failed: { position: number; forGood: boolean }[] = [];
+    const failed: { position: number; tried: boolean; forGood: boolean }[] = [];
     const stuck = new Set<string>();
     const got = [];
     for (const { position, uid, created, key, fail, poison } of entries) {
       if (key !== undefined && stuck.has(key)) {
-        failed.push({ position, forGood: false });
+        failed.push({ position, tried: false, forGood: false });
         continue;
       }
       got.push({ position, uid, created });
       const before = this.#refused.get(uid) ?? 0;
       if (!poison && before >= fail && this.#random() >= refusing) continue;
       if (fail > 0) this.#refused.set(uid, before + 1);
-      failed.push({ position, forGood: poison });
+      failed.push({ position, tried: true, forGood: poison });
       if (key !== undefined) stuck.add(key);
     }
     this.context.history.write({ kind: 'delivery', consumer, epoch, entries: got });

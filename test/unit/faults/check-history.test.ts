@@ -35,7 +35,7 @@ describe('history', () => {
   itBreaks(
     'history',
     'handled and never delivered',
-    /c: c ends position 1 \(5\), which epoch 1 has not been given/,
+    /c ends position 1 \(5\), which epoch 1 has not been given/,
     (h) => h.consumer('c').put('t1', 'a').readAll().failed('c', 1, 1).handle('c', 1, 1),
   );
   itBreaks(

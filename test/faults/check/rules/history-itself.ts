@@ -1,5 +1,5 @@
 import type { HistoryRecord, ProcessHistory } from '../../history/records.js';
-import type { HistoryIndex, Of } from '../history-index.js';
+import type { ConsumerHistory, HistoryIndex, Of } from '../history-index.js';
 import type { Tell } from '../violation.js';
 
 /** The history is one that processes can have written: else the fault suite is wrong, and what the other rules say is void. */
@@ -21,11 +21,12 @@ export function historyItself(index: HistoryIndex, tell: Tell): void {
   const ended = new Set<string>();
   for (const one of index.processes) {
     timeOf(one, tell);
-    deliveriesOf(one, index, tell);
+    rewindsOf(one, index, tell);
     for (const record of one.records) {
       if (isOutcome(record)) outcomeOf(record, index, ended, tell);
     }
   }
+  for (const consumer of index.consumers) deliveriesOf(consumer, tell);
   finalState(index, tell);
 }
 
@@ -56,11 +57,9 @@ function timeOf({ process, records }: ProcessHistory, tell: Tell): void {
   }
 }
 
-/** What is handled was delivered before, by the same process, and for each delivery once at most. */
-function deliveriesOf({ process, records }: ProcessHistory, { consumers }: HistoryIndex, tell: Tell): void {
+/** A rewind is written down before it is called for. */
+function rewindsOf({ process, records }: ProcessHistory, { consumers }: HistoryIndex, tell: Tell): void {
   const names = new Set(consumers.map(({ name }) => name));
-  /** How many deliveries have no end yet. */
-  const open = new Map<string, number>();
   const rewinding = new Set<string>();
   for (const record of records) {
     if (!('consumer' in record)) continue;
@@ -68,16 +67,27 @@ function deliveriesOf({ process, records }: ProcessHistory, { consumers }: Histo
     if (!names.has(consumer))
       tell(`${process}: ${kind} of ${consumer}, which the final state does not know`, { consumers: [consumer] });
     if (kind === 'rewinding') rewinding.add(`${record.position} ${consumer}`);
-    else if (kind === 'rewound' && !rewinding.delete(`${record.position} ${consumer}`)) {
+    else if (kind === 'rewound' && !rewinding.delete(`${record.position} ${consumer}`))
       tell(`${process}: ${consumer} rewound to ${record.position} at ${at} without a call`, { consumers: [consumer] });
-    }
-    if (kind !== 'delivery' && kind !== 'handled') continue;
-    for (const position of kind === 'delivery' ? record.entries.map((seen) => seen.position) : record.positions) {
-      const which = `${position} ${record.epoch} ${consumer}`;
+  }
+}
+
+/**
+ * What is handled was delivered before, and for each delivery once at most. What a relay delivers, its destination writes
+ * down, and another process what it was answered.
+ */
+function deliveriesOf({ name, events }: ConsumerHistory, tell: Tell): void {
+  /** How many deliveries have no end yet. */
+  const open = new Map<string, number>();
+  for (const event of events) {
+    if (event.kind === 'handed over') continue;
+    const { kind, epoch, at } = event;
+    for (const position of kind === 'delivery' ? event.entries.map((seen) => seen.position) : event.positions) {
+      const which = `${position} ${epoch}`;
       const left = (open.get(which) ?? 0) + (kind === 'delivery' ? 1 : -1);
       if (left < 0) {
-        const text = `${process}: ${consumer} ends position ${position} (${at}), which epoch ${record.epoch} has not been given`;
-        tell(text, { positions: [position], consumers: [consumer] });
+        const text = `${name} ends position ${position} (${at}), which epoch ${epoch} has not been given`;
+        tell(text, { positions: [position], consumers: [name] });
       } else if (left === 0) open.delete(which);
       else open.set(which, left);
     }
