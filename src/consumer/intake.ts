@@ -83,7 +83,8 @@ export class Intake {
       const size = Number(bytes - this.#bytes);
       this.#bytes = bytes;
       const filtered = options.types !== undefined && !options.types.has(type);
-      if (filtered || failed.has(position) || handled?.has(position) === true) {
+      const isDone = handled?.has(position) === true || window.reach.hasEndedApart(position);
+      if (filtered || failed.has(position) || isDone) {
         window.reach.skip({ position, bytes });
         continue;
       }

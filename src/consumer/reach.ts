@@ -15,6 +15,8 @@ export class Reach<I extends Item> {
   #last: number;
   #begun = 0;
   #begunReached = 0;
+  /** Positions above the reached one that were handled as failures, and are no item here: their records are gone. */
+  readonly #apart = new Set<number>();
 
   constructor(start: LogMark) {
     this.#reached = start;
@@ -62,19 +64,31 @@ export class Reach<I extends Item> {
       taken += 1;
     }
     if (taken > 0) this.#slots.splice(0, taken);
+    for (const position of this.#apart) {
+      if (position > this.#reached.position) continue;
+      this.#apart.delete(position);
+      this.#begunReached += 1;
+    }
     return this.#reached;
   }
 
   /** Positions above the reached one that were handled. */
   handledAbove(): number[] {
-    return this.#slots.filter((slot) => this.#isHandled(slot)).map((slot) => slot.position);
+    return [...this.#slots.filter((slot) => this.#isHandled(slot)).map((slot) => slot.position), ...this.#apart];
   }
 
   /** A failure was handled: above the reached position it is as if its message had been handled from the log. */
   endedApart(position: number): void {
-    if (position <= this.#reached.position) return;
+    if (position <= this.#reached.position || this.#apart.has(position)) return;
     const item = this.#slots.find((slot) => slot.position === position)?.item;
-    if (item !== undefined) this.begin(item);
+    if (item !== undefined) return this.begin(item);
+    this.#apart.add(position);
+    this.#begun += 1;
+  }
+
+  /** Whether the message was handled as a failure, of which nothing is left but this. */
+  hasEndedApart(position: number): boolean {
+    return this.#apart.has(position);
   }
 
   /** Whether everything before the message is done. */
@@ -96,10 +110,12 @@ export class Reach<I extends Item> {
       const done = slot.item === undefined || slot.item === item || slot.item.state === 'done';
       contiguous &&= done;
       if (contiguous) mark = { position: slot.position, bytes: slot.bytes };
-      // Also where it is a failure: its record goes, and its position would be read from the log again.
-      else if (slot.position === item.position || this.#isHandled(slot)) handled.push(slot.position);
+      else if (slot.item === item || this.#isHandled(slot)) handled.push(slot.position);
     }
-    return { position: mark.position, bytes: mark.bytes, handled };
+    const above = [...this.#apart].filter((position) => position > mark.position);
+    // Also where it is a failure: its record goes, and its position would be read from the log again.
+    if (item.source === 'failures' && item.position > mark.position) above.push(item.position);
+    return { position: mark.position, bytes: mark.bytes, handled: [...new Set([...handled, ...above])] };
   }
 
   /** The highest position that may be begun when the reached one is stored: `size` messages above it. */

@@ -56,7 +56,7 @@ export class RunningConsumer implements Consumer {
     readonly name: string,
     private readonly work: Work,
     private readonly options: ResolvedConsumerOptions,
-    onEnd: () => void,
+    private readonly onEnd: () => void,
   ) {
     const { signal } = options;
     const onAbort = () => void this.close();
@@ -65,7 +65,7 @@ export class RunningConsumer implements Consumer {
     this.closed = this.#run().finally(() => {
       this.#ended = true;
       signal?.removeEventListener('abort', onAbort);
-      onEnd();
+      this.onEnd();
     });
     // Nobody need look at it; the error event tells of it too.
     this.closed.catch(() => undefined);
@@ -89,6 +89,8 @@ export class RunningConsumer implements Consumer {
     };
     await Promise.race([this.closed.catch(() => undefined), timeout()]);
     over.abort();
+    // Also where the server still does not answer: its lease, while it lasts, keeps a new one of the name waiting.
+    this.onEnd();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

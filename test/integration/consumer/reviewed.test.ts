@@ -33,17 +33,19 @@ it('a request whose caller died does not ask later owners to leave', async () =>
   await outbox.drain('c', () => undefined);
   const state = (await createConnection({ database })).collection<{ _id: string }>('Outbox.state');
   await state.updateOne({ _id: 'lease:c' }, { $set: { request: { id: 'dead', until: new Date(0) } } });
-  const starts: number[] = [];
-  outbox.on('consumer:start', ({ epoch }) => starts.push(epoch));
+  let starts = 0;
+  const stops: string[] = [];
+  outbox.on('consumer:start', () => (starts += 1));
+  outbox.on('consumer:stop', ({ reason }) => stops.push(reason));
   outbox.consume('c', () => undefined);
-  await waitFor(() => starts.length > 0);
+  await waitFor(() => starts > 0);
   // Several renewals.
   const before = await state.findOne({ _id: 'lease:c' });
   await waitFor(async () => {
     const { renewedAt } = (await state.findOne({ _id: 'lease:c' })) as unknown as { renewedAt: Date };
     return renewedAt.getTime() - (before as unknown as { renewedAt: Date }).renewedAt.getTime() > 400;
   });
-  expect(starts).toHaveLength(1);
+  expect(stops).toEqual([]);
   expect(connection.name).toBe(database);
 });
 
@@ -71,6 +73,37 @@ it('what was handled from failures above the checkpoint does not come again afte
   await consumer.close();
   first = false;
   made.outbox.consume('c', handle, { concurrency: 4, retry: quick });
+  await made.put([keyed(6, 'z')]);
+  await reached(made, 6);
+  expect([...handled].sort((one, two) => one - two)).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+it('what an earlier owner set aside and this one handled, above the checkpoint, does not come again after a close', async () => {
+  const made = await watchedOutbox({ options: { closeTimeoutMs: 20 } });
+  const handled: number[] = [];
+  let failing = true;
+  let first = true;
+  await made.put([keyed(1, 'slow'), keyed(2, 'a'), keyed(3, 'a'), keyed(4, 'a'), keyed(5, 'b')]);
+  const handle = async ({ position }: { position: number }, { signal }: { signal: AbortSignal }): Promise<void> => {
+    if (position === 1 && first) {
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))));
+    }
+    if (position === 2 && failing) throw new Error('not yet');
+    handled.push(position);
+  };
+  const consume = () => made.outbox.consume('c', handle, { concurrency: 4, retry: quick });
+  const earlier = consume();
+  await waitFor(async () => (await made.failures()).length === 3);
+  await earlier.close();
+  // This one never reads them from the log: their failures are there.
+  failing = false;
+  const later = consume();
+  await waitFor(() => handled.includes(4));
+  await waitFor(async () => (await made.failures()).length === 0);
+  expect((await made.checkpoint('c')).position).toBe(0);
+  await later.close();
+  first = false;
+  consume();
   await made.put([keyed(6, 'z')]);
   await reached(made, 6);
   expect([...handled].sort((one, two) => one - two)).toEqual([1, 2, 3, 4, 5, 6]);

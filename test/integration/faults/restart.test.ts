@@ -77,6 +77,27 @@ describe('a server that is killed (kill -9) and started again while messages are
   });
 });
 
+describe('a server that does not answer while a consumer closes', () => {
+  it('keeps its name no longer than the close: the next one of the name goes on when the server does', async () => {
+    const { outbox } = await createOutbox({ uri: server.uri, options: { closeTimeoutMs: 50, leaseMs: 1_000 } });
+    const handled: number[] = [];
+    const consume = () => outbox.consume('c', ({ position }) => void handled.push(position));
+    const first = consume();
+    await outbox.put(order(1), null);
+    await waitFor(() => handled.includes(1));
+    const [node] = server.set.nodes;
+    node!.pause();
+    try {
+      await first.close();
+      expect(consume).not.toThrow();
+    } finally {
+      node!.resume();
+    }
+    await outbox.put(order(2), null);
+    await waitFor(() => handled.includes(2), 20_000);
+  });
+});
+
 describe('two clusters in one process', () => {
   it('know nothing of each other: the times of one never reach the commands of the other', async () => {
     await using other = await startReplicaSet({ mongod: inject('mongod') });
