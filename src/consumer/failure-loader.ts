@@ -7,7 +7,7 @@ import {
   readNextDue,
   type FailureRecord,
 } from '../store/failure-records.js';
-import type { Store } from '../store/store.js';
+import type { TermReads } from '../store/term-sessions.js';
 import type { CheckpointWriter } from './checkpoint-writer.js';
 import { recordTask, strictLane, type Task } from './task.js';
 import type { Window } from './window.js';
@@ -57,7 +57,7 @@ export class FailureLoader {
   #begun = false;
 
   constructor(
-    private readonly store: Store,
+    private readonly reads: TermReads,
     private readonly window: Window<Task>,
     private readonly writer: CheckpointWriter,
     private readonly options: LoaderOptions,
@@ -65,13 +65,13 @@ export class FailureLoader {
 
   /** What an earlier owner left. Nothing may be run before. */
   async start(): Promise<void> {
-    this.#highest = await readHighestFailure(this.store, this.options.consumer);
+    this.#highest = await readHighestFailure(this.reads, this.options.consumer);
     if (this.#highest > 0) await this.#readBlocked();
   }
 
   /** Positions of this range that have a failure already. */
   async failedAmong(first: number, last: number): Promise<Set<number>> {
-    return first > this.#highest ? new Set() : readFailedPositions(this.store, this.options.consumer, first, last);
+    return first > this.#highest ? new Set() : readFailedPositions(this.reads, this.options.consumer, first, last);
   }
 
   /** Milliseconds until a failure is due; undefined when none is scheduled, 0 when something is to be looked up now. */
@@ -145,8 +145,8 @@ export class FailureLoader {
   async #readBlocked(): Promise<void> {
     const { consumer, order, deadBlocks } = this.options;
     const before = new Set(this.window.blockedLanes());
-    const next = await readNextDue(this.store, consumer);
-    const keys = await readBlockedKeys(this.store, consumer, deadBlocks);
+    const next = await readNextDue(this.reads, consumer);
+    const keys = await readBlockedKeys(this.reads, consumer, deadBlocks);
     for (const { key, scheduled } of keys) {
       const lane = order === 'strict' ? strictLane : key;
       if (lane === undefined) continue;
@@ -162,8 +162,8 @@ export class FailureLoader {
   async #readDue(): Promise<void> {
     const { consumer, order, serverNow } = this.options;
     const now = serverNow();
-    const due = await readDue(this.store, consumer, new Date(now), chunk, [...this.#loaded, ...this.#left]);
-    const next = await readNextDue(this.store, consumer, new Date(now));
+    const due = await readDue(this.reads, consumer, new Date(now), chunk, [...this.#loaded, ...this.#left]);
+    const next = await readNextDue(this.reads, consumer, new Date(now));
     this.#nextDue = due.length === chunk ? now + moreDueMs : next?.getTime();
     const single: FailureRecord[] = [];
     for (const record of due) {
@@ -183,7 +183,7 @@ export class FailureLoader {
   async #readLane(lane: string): Promise<void> {
     const { consumer, order, deadBlocks, serverNow } = this.options;
     const key = order === 'strict' ? undefined : lane;
-    const records = await readFirstOfLane(this.store, consumer, key, deadBlocks, chunk);
+    const records = await readFirstOfLane(this.reads, consumer, key, deadBlocks, chunk);
     this.#lanes.delete(lane);
     if (records.length === 0) return this.window.unblock(lane);
     const runnable: FailureRecord[] = [];

@@ -13,17 +13,17 @@ export async function recover(state: TermState, failures: FailureLoader, settlem
   await failures.start();
   if (checkpoint.begun !== null) {
     solo.endAt((await readNewest(host.store))?.position ?? 0);
-    solo.setRecords(await readBegunRecords(host.store, consumer, state.fence.epoch));
+    solo.setRecords(await readBegunRecords(state.sessions, consumer, state.fence.epoch));
   }
   // One of the log is found when it is read.
   if (solo.died?.source !== 'failures') return;
-  const record = await readRecord(host.store, consumer, solo.died.position);
+  const record = await readRecord(state.sessions, consumer, solo.died.position);
   if (record !== undefined) settlement.convict(recordTask(record, options.order), processDied(consumer));
 }
 
 /** Failures may have been discarded: those that were in flight when an earlier owner died are not waited for then. */
-export async function recheckSolo({ host, solo, fence }: TermState): Promise<void> {
-  solo.keepRecords(await readBegunRecords(host.store, fence.consumer, fence.epoch));
+export async function recheckSolo({ sessions, solo, fence }: TermState): Promise<void> {
+  solo.keepRecords(await readBegunRecords(sessions, fence.consumer, fence.epoch));
 }
 
 export function processDied(consumer: string): OutboxError {

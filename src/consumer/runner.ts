@@ -57,7 +57,7 @@ async function readAgain(state: TermState, tasks: readonly Task[]): Promise<void
     const entry =
       task.source === 'log'
         ? entries.get(task.position)
-        : (await readRecord(store, state.setup.consumer, task.position))?.entry;
+        : (await readRecord(state.sessions, state.setup.consumer, task.position))?.entry;
     task.payload = entry ?? task.payload;
   }
 }

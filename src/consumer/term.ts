@@ -44,7 +44,7 @@ export class Term {
     const state = new TermState(host, setup);
     const { lease, work, options, consumer } = setup;
     this.#state = state;
-    this.#failures = new FailureLoader(host.store, state.window, state.writer, {
+    this.#failures = new FailureLoader(state.sessions, state.window, state.writer, {
       consumer,
       order: options.order,
       deadBlocks: options.onDeadLetter === 'block',

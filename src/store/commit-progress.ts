@@ -22,13 +22,16 @@ export async function commitProgress(
   if (failures.length === 0) return writeCheckpoint(store, fence, progress);
   const write = await writeFailures(store, fence, failures);
   try {
+    let last: ClientSession | undefined;
     const work = async (session: ClientSession): Promise<void> => {
+      last = session;
       await write(session);
       // Last: after a kill -9 its lock lives on for up to a minute, and the next owner waits for it. A takeover since the
       // transaction began conflicts with it all the same.
       if (!(await writeCheckpoint(store, fence, progress, session))) throw lost;
     };
     await inTransaction(store, fence.wtimeoutMs, work, (session) => sessions.note(session));
+    if (last !== undefined) sessions.committed(last);
     return true;
   } catch (error) {
     if (error === lost) return false;
@@ -55,7 +58,9 @@ export async function handleInTransaction(
   sessions: TermSessions,
 ): Promise<'done' | 'lost' | 'discarded'> {
   try {
+    let last: ClientSession | undefined;
     await store.connection.transaction(async (session) => {
+      last = session;
       await sessions.note(session);
       await handle(session);
       if (record !== undefined) {
@@ -68,6 +73,7 @@ export async function handleInTransaction(
       }
       if (!(await writeCheckpoint(store, fence, progress, session))) throw lost;
     }, transactionOptions(fence.wtimeoutMs));
+    if (last !== undefined) sessions.committed(last);
     return 'done';
   } catch (error) {
     if (error === lost) return 'lost';

@@ -50,16 +50,27 @@ export interface Progress {
 /**
  * Writes the epoch into the checkpoint, only over a smaller one, and reads it: from then on no earlier owner can write.
  * @param lease the lease as it was acquired; it names the sessions of the owner before
+ * @param session what is read in it afterwards is no older than the takeover
  * @returns undefined when a later epoch has been written, or the consumer is not registered
  */
-export async function takeOver(store: Store, fence: Fence, lease: Document): Promise<Checkpoint | undefined> {
+export async function takeOver(
+  store: Store,
+  fence: Fence,
+  lease: Document,
+  session?: ClientSession,
+): Promise<Checkpoint | undefined> {
   const write = (options: { maxTimeMS?: number }) =>
     store
       .collection('state')
       .findOneAndUpdate(
         { _id: consumerCheckpoint(fence.consumer), epoch: { $lt: fence.epoch } } as Document,
         { $set: { epoch: fence.epoch }, $inc: { fence: 1 as never } },
-        { returnDocument: 'after', writeConcern: writeMajority(fence.wtimeoutMs), ...options },
+        {
+          returnDocument: 'after',
+          writeConcern: writeMajority(fence.wtimeoutMs),
+          ...(session ? { session } : {}),
+          ...options,
+        },
       );
   const checkpoint = await write({ maxTimeMS: patienceMs }).catch(async (error: unknown) => {
     if (serverCode(error) !== maxTimeExpired) throw error;

@@ -4,6 +4,7 @@ import type { ErrorInfo } from '../handler.js';
 import type { Fence } from './consumer-checkpoint.js';
 import { inTransactionCollection } from './in-transaction.js';
 import type { StoredEntry } from './read-log-page.js';
+import type { TermReads } from './term-sessions.js';
 import { exactBson, majority, type Document, type FindReply, type Store } from './store.js';
 
 /** A change to the failures of one consumer. */
@@ -132,23 +133,26 @@ async function readExactEntries(store: Store, positions: readonly number[]): Pro
 
 /** Which messages of the log in this range have a failure of the consumer: they are passed over. */
 export async function readFailedPositions(
-  store: Store,
+  { store, reading }: TermReads,
   consumer: string,
   first: number,
   last: number,
 ): Promise<Set<number>> {
   const found = await store
     .collection('failures')
-    .find({ consumer, position: { $gte: first, $lte: last } }, { projection: { _id: 0, position: 1 } })
+    .find(
+      { consumer, position: { $gte: first, $lte: last } },
+      { projection: { _id: 0, position: 1 }, session: reading },
+    )
     .toArray();
   return new Set(found.map(({ position }) => Number(position)));
 }
 
 /** The highest position that has a failure of the consumer; 0 without any. */
-export async function readHighestFailure(store: Store, consumer: string): Promise<number> {
+export async function readHighestFailure({ store, reading }: TermReads, consumer: string): Promise<number> {
   const found = await store
     .collection('failures')
-    .findOne({ consumer }, { sort: { position: -1 }, projection: { position: 1 } });
+    .findOne({ consumer }, { sort: { position: -1 }, projection: { position: 1 }, session: reading });
   return Number(found?.['position'] ?? 0);
 }
 
@@ -161,14 +165,21 @@ export interface BlockedKey {
 }
 
 /** The keys whose later messages wait for failures; with `deadBlocks` also those that have only dead letters. */
-export async function readBlockedKeys(store: Store, consumer: string, deadBlocks: boolean): Promise<BlockedKey[]> {
+export async function readBlockedKeys(
+  { store, reading }: TermReads,
+  consumer: string,
+  deadBlocks: boolean,
+): Promise<BlockedKey[]> {
   const states = ['retrying', 'queued', ...(deadBlocks ? ['dead'] : [])];
   const groups = await store
     .collection('failures')
-    .aggregate([
-      { $match: { consumer, state: { $in: states } } },
-      { $group: { _id: '$key', scheduled: { $max: { $eq: ['$state', 'retrying'] } } } },
-    ])
+    .aggregate(
+      [
+        { $match: { consumer, state: { $in: states } } },
+        { $group: { _id: '$key', scheduled: { $max: { $eq: ['$state', 'retrying'] } } } },
+      ],
+      { session: reading },
+    )
     .toArray();
   return groups.map(({ _id, scheduled }) => ({
     key: typeof _id === 'string' ? _id : undefined,
@@ -178,19 +189,19 @@ export async function readBlockedKeys(store: Store, consumer: string, deadBlocks
 
 /** Failures that are due, the earliest first, those at the positions `except` left out. */
 export async function readDue(
-  store: Store,
+  reads: TermReads,
   consumer: string,
   now: Date,
   limit: number,
   except: readonly number[],
 ): Promise<FailureRecord[]> {
   const filter = { consumer, state: 'retrying', nextAttemptAt: { $lte: now }, position: { $nin: except } };
-  return read(store, filter, { nextAttemptAt: 1 }, limit);
+  return read(reads, filter, { nextAttemptAt: 1 }, limit);
 }
 
 /** When the next failure is due, of those later than `after`; undefined when none is scheduled. */
 export async function readNextDue(
-  store: Store,
+  { store, reading }: TermReads,
   consumer: string,
   after: Date = new Date(0),
 ): Promise<Date | undefined> {
@@ -198,29 +209,40 @@ export async function readNextDue(
     .collection('failures')
     .findOne(
       { consumer, state: 'retrying', nextAttemptAt: { $gt: after } },
-      { sort: { nextAttemptAt: 1 }, projection: { nextAttemptAt: 1 } },
+      { sort: { nextAttemptAt: 1 }, projection: { nextAttemptAt: 1 }, session: reading },
     );
   return (next?.['nextAttemptAt'] as Date | undefined) ?? undefined;
 }
 
 /** The failure at a position, unless it is a dead letter. */
-export async function readRecord(store: Store, consumer: string, position: number): Promise<FailureRecord | undefined> {
+export async function readRecord(
+  reads: TermReads,
+  consumer: string,
+  position: number,
+): Promise<FailureRecord | undefined> {
   const filter = { consumer, position, state: { $in: ['retrying', 'queued'] } };
-  return (await read(store, filter, { position: 1 }, 1))[0];
+  return (await read(reads, filter, { position: 1 }, 1))[0];
 }
 
 /** Positions of failures that an owner before `epoch` had begun to run when it died. */
-export async function readBegunRecords(store: Store, consumer: string, epoch: number): Promise<number[]> {
+export async function readBegunRecords(
+  { store, reading }: TermReads,
+  consumer: string,
+  epoch: number,
+): Promise<number[]> {
   const found = await store
     .collection('failures')
-    .find({ consumer, begun: { $lt: epoch }, state: { $ne: 'dead' } }, { projection: { position: 1 } })
+    .find(
+      { consumer, begun: { $lt: epoch }, state: { $ne: 'dead' } },
+      { projection: { position: 1 }, session: reading },
+    )
     .toArray();
   return found.map(({ position }) => Number(position));
 }
 
 /** The first failures of a key (of the consumer, without one), in log order; dead letters among them only with `withDead`. */
 export async function readFirstOfLane(
-  store: Store,
+  reads: TermReads,
   consumer: string,
   key: string | undefined,
   withDead: boolean,
@@ -228,19 +250,27 @@ export async function readFirstOfLane(
 ): Promise<FailureRecord[]> {
   const states = ['retrying', 'queued', ...(withDead ? ['dead'] : [])];
   const lane = key === undefined ? {} : { key };
-  return read(store, { consumer, ...lane, state: { $in: states } }, { position: 1 }, limit);
+  return read(reads, { consumer, ...lane, state: { $in: states } }, { position: 1 }, limit);
 }
 
-async function read(store: Store, filter: Document, sort: Document, limit: number): Promise<FailureRecord[]> {
-  const reply = await store.command({
-    find: store.names.failures,
-    filter,
-    sort,
-    limit,
-    batchSize: limit,
-    singleBatch: true,
-    readConcern: majority,
-  });
+async function read(
+  { store, reading }: TermReads,
+  filter: Document,
+  sort: Document,
+  limit: number,
+): Promise<FailureRecord[]> {
+  const reply = await store.command(
+    {
+      find: store.names.failures,
+      filter,
+      sort,
+      limit,
+      batchSize: limit,
+      singleBatch: true,
+      readConcern: majority,
+    },
+    { session: reading },
+  );
   return (reply as unknown as FindReply<Document>).cursor.firstBatch.map(toRecord);
 }
 

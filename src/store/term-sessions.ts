@@ -1,17 +1,28 @@
 import type { ClientSession } from 'mongoose';
 import { writeMajority, type Document, type Store } from './store.js';
 
+/** What a term reads with: never older than its takeover and its own commits, also on a primary that is new. */
+export interface TermReads {
+  readonly store: Store;
+  readonly reading: ClientSession;
+}
+
 /**
  * The sessions whose transactions write a consumer's checkpoint in one term. After a kill -9 an open transaction keeps its
  * locks until the server's `transactionLifetimeLimitSeconds` (a minute) is over: the next owner ends it, and has to know
  * its session. The driver takes sessions from a pool, so a new one is rare, and noted once.
  */
-export class TermSessions {
+export class TermSessions implements TermReads {
   readonly #known = new Set<string>();
 
-  /** @param leaseId the `_id` of the consumer's lease, where they are noted */
+  /**
+   * @param reading the session of the takeover. A new primary may not know at once that what it holds is
+   * majority-committed, and a majority read outside of a causally consistent session would show an older state
+   * @param leaseId the `_id` of the consumer's lease, where they are noted
+   */
   constructor(
-    private readonly store: Store,
+    readonly store: Store,
+    readonly reading: ClientSession,
     private readonly leaseId: string,
     private readonly epoch: number,
     private readonly wtimeoutMs: number,
@@ -37,6 +48,12 @@ export class TermSessions {
       { writeConcern: writeMajority(this.wtimeoutMs) },
     );
     this.#known.add(key);
+  }
+
+  /** The session's transaction was committed: what is read from now on shows it. */
+  committed({ operationTime, clusterTime }: ClientSession): void {
+    if (operationTime !== undefined) this.reading.advanceOperationTime(operationTime);
+    if (clusterTime !== undefined) this.reading.advanceClusterTime(clusterTime);
   }
 }
 
