@@ -59,7 +59,7 @@ module.exports = {
       name: 'parts-are-below-the-facade',
       severity: 'error',
       from: { path: PARTS },
-      to: { path: '^src/(index|service-outbox|inbox)[.]ts$' },
+      to: { path: '^src/(index|service-outbox|puts|status|inbox)[.]ts$' },
     },
     {
       name: 'facades-are-strangers',

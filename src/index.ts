@@ -1,6 +1,6 @@
 // The outbox
 export { ServiceOutbox } from './service-outbox.js';
-export type { OutboxStatus } from './service-outbox.js';
+export type { OutboxStatus } from './status.js';
 export type { ServiceOutboxOptions } from './options.js';
 
 // The inbox

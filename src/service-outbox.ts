@@ -6,13 +6,11 @@ import { Standby } from './election/standby.js';
 import { OutboxError, shown } from './errors.js';
 import { OutboxEmitter, type OutboxEvents, type OutboxListener } from './events.js';
 import { baseOf } from './internal/base-of.js';
-import { inTurn } from './internal/session-queue.js';
 import { Lifecycle } from './internal/lifecycle.js';
 import { Consumers } from './consumer/consumers.js';
 import type { Failures } from './consumer/failures.js';
 import type {
   Consumer,
-  ConsumerInfo,
   ConsumerOptions,
   DrainOptions,
   DrainReport,
@@ -31,40 +29,15 @@ import { checkSchemas } from './schema/check-schemas.js';
 import { compileLogModel, removeLogModel } from './schema/log-model.js';
 import type { AnySchemas, MessageOf, MessageSchemas } from './schema/message-schemas.js';
 import { checkName } from './schema/names.js';
-import { largestMessage, toPending } from './schema/pending-message.js';
 import { PutModels } from './schema/put-models.js';
 import { Reviver } from './schema/revive.js';
-import { Sequencer, sequencerLease } from './sequencer/sequencer.js';
-import { insertPending } from './store/insert-pending.js';
+import { Puts } from './puts.js';
+import { Sequencer } from './sequencer/sequencer.js';
+import { readStatus, type OutboxStatus } from './status.js';
 import { reserveName } from './store/reserve-name.js';
-import { readLogStatus, readPendingStatus, readSequencerStatus } from './store/read-status.js';
 import { setUp, type LogCap } from './store/set-up.js';
 import { Store } from './store/store.js';
-import { checkTransaction, mongooseSession, noTransaction, putSession } from './store/transaction-of.js';
 import { Tails } from './tail/tails.js';
-
-/** What `status` tells. Positions are 0 when nothing was ever appended. */
-export interface OutboxStatus {
-  /** Committed messages that are not in the log yet, and the age in milliseconds of the oldest. */
-  pending: { count: number; oldestMs: number | null };
-  /**
-   * The log: its first and last position, messages and bytes between them, its cap, and the consumer that keeps pending
-   * messages out of it by not passing what would have to be overwritten for them; null while it flows.
-   */
-  log: {
-    first: number;
-    last: number;
-    entries: number;
-    bytes: number;
-    sizeBytes: number;
-    maxMessages: number | null;
-    heldBy: string | null;
-  };
-  /** The elected process, or null where none takes part: pending then only grows. */
-  sequencer: { owner: string | null; epoch: number; expiresInMs: number | null };
-  /** Named consumers, as `consumers.list()` gives them. */
-  consumers: ConsumerInfo[];
-}
 
 /**
  * A transactional outbox: messages put inside a mongoose transaction are appended, once it commits, exactly once and in
@@ -99,6 +72,7 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
   readonly #options: ResolvedOptions;
   readonly #store: Store;
   readonly #putModels: PutModels;
+  readonly #puts: Puts;
   readonly #events: OutboxEmitter;
   readonly #sequencer: Sequencer;
   readonly #tails: Tails;
@@ -130,6 +104,7 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
       throw error;
     }
     this.#store = new Store(connection, name);
+    this.#puts = new Puts(this.#store, this.#options, this.#putModels, () => this.#lifecycle.ready());
     this.#events = new OutboxEmitter(name);
     const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
     const standby = new Standby(this.#store, this.#options, (error) =>
@@ -211,33 +186,9 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
     session?: ClientSession | null,
   ): Promise<string | string[]> {
     this.#lifecycle.checkOpen();
-    const messages = Array.isArray(message) ? (message as readonly Put<Message>[]) : [message as Put<Message>];
-    const ambient =
-      session === undefined ? (this.#options.currentSession?.() ?? mongooseSession(this.#options.connection)) : session;
-    if (ambient === undefined) throw noTransaction('put was called without a session, and none is ambient', putSession);
-    const ids = ambient === null ? await this.#put(messages, null) : await this.#putInTurn(messages, ambient);
-    return Array.isArray(message) ? ids : (ids[0] as string);
-  }
-
-  #putInTurn(messages: readonly Put<Message>[], session: ClientSession): Promise<string[]> {
-    const checkStill = checkTransaction(this.#store, session, putSession);
-    return inTurn(session, () => this.#put(messages, session, checkStill));
-  }
-
-  async #put(
-    messages: readonly Put<Message>[],
-    session: ClientSession | null,
-    checkStill: () => void = () => undefined,
-  ): Promise<string[]> {
-    if (messages.length === 0)
-      throw new OutboxError('INVALID_MESSAGE', 'put was called with an empty array: give at least one message');
-    const cap = await this.#lifecycle.ready();
-    const most = largestMessage(cap.sizeBytes);
-    const pending = [];
-    for (const message of messages) pending.push(await toPending(message, this.#putModels, this.#store.mongo, most));
-    checkStill();
-    await insertPending(this.#store, pending, session);
-    return pending.map(({ id, _id }) => id ?? _id.toHexString());
+    const isArray = Array.isArray(message);
+    const ids = await this.#puts.put(isArray ? message : [message], session);
+    return isArray ? ids : (ids[0] as string);
   }
 
   /**
@@ -333,13 +284,7 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
   /** How the outbox is doing, in a few indexed queries. */
   async status(): Promise<OutboxStatus> {
     await this.#lifecycle.ready();
-    const [pending, log, sequencer, consumers] = await Promise.all([
-      readPendingStatus(this.#store),
-      readLogStatus(this.#store),
-      readSequencerStatus(this.#store, sequencerLease),
-      this.#consumers.list(),
-    ]);
-    return { pending, log, sequencer, consumers };
+    return readStatus(this.#store, () => this.#consumers.list());
   }
 
   /** Calls `listener` at each such event. */

@@ -60,18 +60,16 @@ export async function takeOver(
   session?: ClientSession,
 ): Promise<Checkpoint | undefined> {
   const write = (options: { maxTimeMS?: number }) =>
-    store
-      .collection('state')
-      .findOneAndUpdate(
-        { _id: consumerCheckpoint(fence.consumer), epoch: { $lt: fence.epoch } } as Document,
-        { $set: { epoch: fence.epoch }, $inc: { fence: 1 as never } },
-        {
-          returnDocument: 'after',
-          writeConcern: writeMajority(fence.wtimeoutMs),
-          ...(session ? { session } : {}),
-          ...options,
-        },
-      );
+    store.collection('state').findOneAndUpdate(
+      { _id: consumerCheckpoint(fence.consumer), epoch: { $lt: fence.epoch } } as Document,
+      { $set: { epoch: fence.epoch }, $inc: { fence: 1 as never } },
+      {
+        returnDocument: 'after',
+        writeConcern: writeMajority(fence.wtimeoutMs),
+        ...(session ? { session } : {}),
+        ...options,
+      },
+    );
   const checkpoint = await write({ maxTimeMS: patienceMs }).catch(async (error: unknown) => {
     if (serverCode(error) !== maxTimeExpired) throw error;
     await endLeftSessions(store, lease);
