@@ -2,14 +2,16 @@
  * Prints "N passed, N failed" from vitest's JSON report as the last word on a test run, and fails when a test failed,
  * or when nothing proves that any ran.
  *
- *   node scripts/print-test-counts.mjs reports/tests.json
+ *   node scripts/print-test-counts.mjs reports/tests.json reports/faults.json
+ *
+ * The fault suite writes a report of the same shape, with a round as a test.
  */
 import { readFileSync } from 'node:fs';
 
-const file = process.argv[2] ?? 'reports/tests.json';
+const files = process.argv.length > 2 ? process.argv.slice(2) : ['reports/tests.json'];
 
 /** The counts, and why the run does not count as passed even where no test failed. */
-function read() {
+function read(file) {
   let report;
   try {
     report = JSON.parse(readFileSync(file, 'utf8'));
@@ -34,7 +36,10 @@ function read() {
   return { passed, failed, skipped, problem };
 }
 
-const { passed, failed, skipped, problem } = read();
-if (problem) console.error(problem);
-console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
-process.exitCode = failed > 0 || problem ? 1 : 0;
+const counts = files.map(read);
+const sum = (field) => counts.reduce((total, count) => total + count[field], 0);
+const problems = counts.flatMap(({ problem }) => problem ?? []);
+for (const problem of problems) console.error(problem);
+const skipped = sum('skipped');
+console.log(`${sum('passed')} passed, ${sum('failed')} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+process.exitCode = sum('failed') > 0 || problems.length > 0 ? 1 : 0;

@@ -60,7 +60,7 @@ async function main(options: FaultOptions): Promise<void> {
     rmSync(folder, { recursive: true, force: true });
   }
   mkdirSync('reports', { recursive: true });
-  writeFileSync(join('reports', 'faults.txt'), report.text());
+  writeFileSync(join('reports', 'faults.json'), JSON.stringify(report.asTests(), undefined, 2));
   console.log(report.text());
   process.exitCode = report.violations > 0 ? 1 : stop.signal.aborted ? 130 : 0;
 }

@@ -6,6 +6,7 @@ import type { RoundResult } from './run-round.js';
 /** What several rounds come to. */
 export class Report {
   #rounds = 0;
+  #failedRounds = 0;
   #transactions = 0;
   #messages = 0;
   #deliveries = 0;
@@ -16,6 +17,7 @@ export class Report {
 
   add(result: RoundResult): void {
     this.#rounds += 1;
+    if (result.violations.length > 0) this.#failedRounds += 1;
     this.#processes += result.processes;
     this.#violations += result.violations.length;
     this.#messages += result.history.final.last;
@@ -32,8 +34,11 @@ export class Report {
     return this.#violations;
   }
 
-  get messages(): number {
-    return this.#messages;
+  /** As a test runner reports: a round is a test. */
+  asTests(): object {
+    const numFailedTests = this.#failedRounds;
+    const numPassedTests = this.#rounds - numFailedTests;
+    return { success: numFailedTests === 0, numPassedTests, numFailedTests, testResults: [], text: this.text() };
   }
 
   text(): string {

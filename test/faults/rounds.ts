@@ -95,9 +95,19 @@ const destination = [
   'kill destination',
 ] as const satisfies readonly NemesisName[];
 
-/** Every fault by itself, each with its kin. */
+/** Every fault by itself, each with its kin; first, with little to do, how long it takes to recover from the usual ones. */
 export const ROUNDS: readonly Round[] = [
-  { ...usual, name: 'processes', nemeses: processes },
+  {
+    ...usual,
+    name: 'recovery',
+    nodes: 3,
+    nemeses: ['kill sequencer', 'close sequencer', 'step down'],
+    pauseMs: 2_000,
+    seconds: 30,
+    crew: { destination: 1, worker: 2, reader: 2, drainer: 1, admin: 0, writer: 1 },
+    load: { ...load, lanes: 1, pauseMs: 10, longMs: 0, largest: 1, failing: 0, poison: 0 },
+  },
+  { ...usual, name: 'processes', nemeses: processes, atOnce: 2 },
   { ...usual, name: 'between commands', nemeses: betweenCommands, pauseMs: 100 },
   { ...usual, name: 'elections', nodes: 3, nemeses: ['step down', 'kill mongod', 'pause mongod', 'kill secondary'] },
   { ...usual, name: 'restarts', nemeses: ['kill mongod'], pauseMs: 3_000 },

@@ -1,6 +1,5 @@
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 
 import { freePorts } from '../../dev/free-ports.js';
 import type { Mongod } from '../../dev/mongod.js';
@@ -103,14 +102,17 @@ async function man(fleet: Fleet, site: Site, { round, seed, folder }: Pick<Round
   } satisfies Partial<Task>;
   let count = 0;
   for (const role of startOrder)
-    for (let number = 1; number <= round.crew[role]; number += 1) {
-      const name = `${role}${number}`;
-      const uri = role === 'destination' ? site.set.uri : await site.uri(name);
-      // What is put with one reader of each two takes no part in the election: only its own reading is at stake there.
-      const options = role === 'reader' && number % 2 === 0 ? { ...task.options, sequencer: false } : task.options;
-      const seat: Seat = { name, role, task: { ...task, options, role, uri, seed: seed + (count += 1) } };
-      await fleet.start(seat);
-    }
+    await Promise.all(
+      Array.from({ length: round.crew[role] }, async (_, index) => {
+        const name = `${role}${index + 1}`;
+        const ownSeed = seed + (count += 1);
+        const uri = role === 'destination' ? site.set.uri : await site.uri(name);
+        // Every second reader takes no part in the election: only its own reading is at stake there.
+        const options = role === 'reader' && index % 2 === 1 ? { ...task.options, sequencer: false } : task.options;
+        const seat: Seat = { name, role, task: { ...task, options, role, uri, seed: ownSeed } };
+        await fleet.start(seat);
+      }),
+    );
 }
 
 /** Faults, until the time is over. */
@@ -133,7 +135,7 @@ async function inject(
   };
   const lane = async (): Promise<void> => {
     while (!over.aborted) {
-      await rest(round.pauseMs * 2 * random(), over);
+      await rest(round.pauseMs * (0.5 + random()), over);
       if (over.aborted) return;
       const kind = draw();
       try {
@@ -157,7 +159,7 @@ async function heal(fleet: Fleet, site: Site): Promise<void> {
     if (node.pid === undefined) await node.restart();
   }
   await site.set.settled();
-  for (const [destination] of [fleet.byRole('destination')]) destination?.send({ kind: 'mood', mood: 'up' });
+  for (const destination of fleet.byRole('destination')) destination.send({ kind: 'mood', mood: 'up' });
   for (const member of fleet.members) {
     member.signal('SIGCONT');
     member.send({ kind: 'clock', ms: 0 });
@@ -166,5 +168,4 @@ async function heal(fleet: Fleet, site: Site): Promise<void> {
       await fleet.close(member);
     }
   }
-  await delay(0);
 }
