@@ -7,7 +7,7 @@ import { resolveMongod } from '../../dev/mongod.js';
 import { keepEvidence } from './evidence.js';
 import { parseOptions, type FaultOptions } from './options.js';
 import { Report } from './report.js';
-import { MIXED, ROUNDS, type Round } from './rounds.js';
+import { MIXED, ROUNDS, SOAK, type Round } from './rounds.js';
 import { runRound } from './run-round.js';
 
 /** A soak is cut into rounds of so many seconds, so that each one's history fits into memory. */
@@ -22,7 +22,7 @@ function* rounds({ minutes, seed, only }: FaultOptions): Generator<{ round: Roun
   }
   const end = performance.now() + minutes * 60_000;
   for (let count = 0; performance.now() < end; count += 1) {
-    const round = [...ROUNDS, MIXED].find(({ name }) => name === (only ?? MIXED.name)) ?? MIXED;
+    const round = [...ROUNDS, MIXED].find(({ name }) => name === only) ?? SOAK;
     const seconds = Math.min(SOAK_SECONDS, Math.ceil((end - performance.now()) / 1_000));
     yield { round: { ...round, seconds }, seed: seed + count * 1_000 };
   }

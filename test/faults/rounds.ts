@@ -156,3 +156,6 @@ export const MIXED: Round = {
   release: 'old',
   load: { ...load, longMs: 20_000 },
 };
+
+/** The same for longer, with large transactions among the small ones. */
+export const SOAK: Round = { ...MIXED, name: 'soak', load: { ...MIXED.load, largest: 80 } };
