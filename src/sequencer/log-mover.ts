@@ -8,6 +8,7 @@ import type { ResolvedOptions } from '../options.js';
 import { appendToLog } from '../store/append-to-log.js';
 import { deletePending } from '../store/delete-pending.js';
 import { readEndOfLog } from '../store/read-end-of-log.js';
+import { isStillInLog } from '../store/still-in-log.js';
 import { readPending, type PendingDocument } from '../store/read-pending.js';
 import { removeStrays } from '../store/remove-strays.js';
 import { recordRefused } from '../store/record-refused.js';
@@ -30,7 +31,7 @@ const batchesPerRead = 4;
  * 3. read pending in commit-safe order, in the same causally consistent session;
  * 4. append from base + 1 by one ordered insert, which is compare-and-append, as much as the log takes without
  *    overwriting what a registered consumer has not passed (see LogRoom);
- * 5. delete the batch from pending by token, while the next one is appended; go to 3.
+ * 5. unless the entries are stray by now, delete the batch from pending by token, while the next one is appended; go to 3.
  *
  * On any error, also when overtaken by another mover, it goes back to 1 with a session of its own.
  */
@@ -119,7 +120,7 @@ export class LogMover {
     stop: AbortSignal,
   ): Promise<Base | undefined> {
     let end: Base | undefined = base;
-    let deleted = Promise.resolve();
+    let settled = Promise.resolve(true);
     let halted = false;
     for (let rest = documents; rest.length > 0 && end !== undefined && !stop.aborted;) {
       const plan = await this.#planWithin(rest, end);
@@ -131,23 +132,23 @@ export class LogMover {
       }
       if (plan.entries.length === 0) {
         halted = true;
-        await deleted;
+        if (!(await settled)) return undefined;
         await this.#room.hold(end, rest.length, stop, this.lease.lost);
         if (this.lease.remainingMs() === 0) end = undefined;
         continue;
       }
-      const first = end.position + 1;
+      const { position } = end;
       end = (await this.#append(session, plan.entries)) ? plan.end : undefined;
-      if (end !== undefined) this.emit('log:append', { first, last: end.position, epoch: this.lease.epoch });
-      await deleted;
-      if (end === undefined) break;
-      deleted = deletePending(this.store, session, plan.tokens, this.options.leaseMs);
+      if (end !== undefined)
+        this.emit('log:append', { first: position + 1, last: end.position, epoch: this.lease.epoch });
+      if (!(await settled) || end === undefined) return undefined;
+      settled = this.#settle(session, position, plan.tokens);
       // Its failure is met where it is awaited, also when the next append fails first.
-      deleted.catch(() => undefined);
+      settled.catch(() => undefined);
       this.#wake.moved(plan.entries.length);
       rest = rest.slice(plan.entries.length);
     }
-    await deleted;
+    if (!(await settled)) return undefined;
     if (!halted && end !== undefined && !stop.aborted) await this.#room.flows();
     return end;
   }
@@ -175,6 +176,13 @@ export class LogMover {
     return (
       timeLimitMs > 0 && (await appendToLog(this.store, session, entries, timeLimitMs, this.#room.over)) === 'appended'
     );
+  }
+
+  /** @returns false when what was appended is stray, and its messages stay in pending */
+  async #settle(session: ClientSession, base: number, tokens: readonly unknown[]): Promise<boolean> {
+    if (!(await isStillInLog(this.store, session, base))) return false;
+    await deletePending(this.store, session, tokens, this.options.leaseMs);
+    return true;
   }
 
   async #refuse(session: ClientSession, message: PendingDocument, reason: string): Promise<void> {

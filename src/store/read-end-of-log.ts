@@ -9,7 +9,7 @@ export interface EndOfLog {
   created: number;
   /** Running byte count of all messages up to and including this position. */
   bytes: bigint;
-  /** Tokens of the newest entries: what may still stand in pending although it was appended. */
+  /** Tokens of the newest entries, stray ones left out: what may still stand in pending although it was appended. */
   tokens: unknown[];
 }
 
@@ -27,6 +27,7 @@ export async function readEndOfLog(store: Store, session: ClientSession, count: 
       batchSize: count,
       singleBatch: true,
       projection: { token: 1, created: 1, bytes: 1 },
+      showRecordId: true,
       readConcern: majority,
     },
     { session },
@@ -38,6 +39,26 @@ export async function readEndOfLog(store: Store, session: ClientSession, count: 
     position: Number(last['_id']),
     created: (last['created'] as Date).getTime(),
     bytes: toBigInt(last['bytes'] as Int64),
-    tokens: entries.filter((entry) => entry['token'] !== undefined).map((entry) => entry['token']),
+    tokens: entries
+      .slice(0, lengthOfRun(entries))
+      .filter((entry) => entry['token'] !== undefined)
+      .map((entry) => entry['token']),
   };
+}
+
+/**
+ * How many of the newest entries belong to the log for certain: going down, positions fall by one and record ids fall. A
+ * stray entry breaks that; its message may be nowhere else but in pending.
+ */
+function lengthOfRun(entries: readonly Document[]): number {
+  const places = entries.map((entry) => ({ position: Number(entry['_id']), record: recordIdOf(entry) }));
+  const end = places.findIndex(({ position, record }, index) => {
+    const above = places[index - 1];
+    return above !== undefined && (position !== above.position - 1 || record >= above.record);
+  });
+  return end < 0 ? entries.length : end;
+}
+
+function recordIdOf(entry: Document): bigint {
+  return toBigInt(entry['$recordId'] as Int64);
 }
