@@ -29,6 +29,8 @@ export class CheckpointWriter {
   #begunStored = 0;
   /** Messages of failures that were begun and whose end is not stored. */
   #begunRecords = 0;
+  /** How many writes were begun. */
+  #writes = 0;
 
   constructor(
     private readonly store: Store,
@@ -101,6 +103,7 @@ export class CheckpointWriter {
       begun: last ? null : begun,
       handled: this.#handled(mark, last || this.options.transactional ? this.reach.handledAbove() : []),
       solo: last ? null : this.solo.mark,
+      write: (this.#writes += 1),
       ...this.#previous(),
     };
     this.#busy = true;
@@ -135,6 +138,7 @@ export class CheckpointWriter {
       begun: this.reach.end(this.options.batchSize),
       handled: this.#handled(mark, handled),
       solo: null,
+      write: (this.#writes += 1),
       ...this.#previous(),
     };
   }

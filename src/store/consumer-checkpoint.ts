@@ -43,6 +43,8 @@ export interface Progress {
   begun: number | null;
   handled: readonly number[];
   solo: Checkpoint['solo'];
+  /** Number of the write in its term, from 1 on. */
+  write: number;
   /** The position must be this still. */
   previous?: number;
 }
@@ -62,7 +64,7 @@ export async function takeOver(
   const write = (options: { maxTimeMS?: number }) =>
     store.collection('state').findOneAndUpdate(
       { _id: consumerCheckpoint(fence.consumer), epoch: { $lt: fence.epoch } } as Document,
-      { $set: { epoch: fence.epoch }, $inc: { fence: 1 as never } },
+      { $set: { epoch: fence.epoch, write: 0 }, $inc: { fence: 1 as never } },
       {
         returnDocument: 'after',
         writeConcern: writeMajority(fence.wtimeoutMs),
@@ -106,19 +108,20 @@ export async function writeCheckpoint(
   progress: Progress,
   session?: ClientSession,
 ): Promise<boolean> {
-  const { position, bytes, begun, handled, solo, previous } = progress;
+  const { position, bytes, begun, handled, solo, write, previous } = progress;
   const reached = { position, bytes, ...(begun === null ? {} : { begun }) };
   const state = session === undefined ? store.collection('state') : inTransactionCollection(store, 'state');
   const { matchedCount } = await state.updateOne(
     {
       _id: consumerCheckpoint(consumer),
       epoch,
+      // One that was given up on may still land after a later one: it must not bring back what was handled by then.
+      write: { $lt: write },
       ...(previous === undefined ? {} : { position: previous }),
     } as Document,
     {
-      // A write that was given up on may still land after a later one.
       $max: reached as never,
-      $set: { handled, solo, ...(begun === null ? { begun } : {}) },
+      $set: { handled, solo, write, ...(begun === null ? { begun } : {}) },
       $inc: { fence: 1 as never },
       $currentDate: { updatedAt: true as never },
     },

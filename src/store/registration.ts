@@ -34,12 +34,16 @@ export async function registerConsumer(
       const floor = await touchFloor(store, session);
       if (start.position < floor.position && !mayClamp) return { belowFloor: floor };
       const { position, bytes } = start.position < floor.position ? floor : start;
-      await inTransactionCollection(store, 'state').insertOne(
+      const state = inTransactionCollection(store, 'state');
+      const lease = await state.findOne({ _id: consumerLease(consumer) as never }, { session });
+      await state.insertOne(
         {
           _id: consumerCheckpoint(consumer),
           consumer,
           ...fixed,
-          epoch: 0,
+          // Whoever was elected before, for a consumer of this name that was removed since, can't take this one over.
+          epoch: lease?.['epoch'] ?? 0,
+          write: 0,
           fence: 0,
           position,
           bytes,

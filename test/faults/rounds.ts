@@ -42,7 +42,7 @@ const usual: Omit<Round, 'name' | 'nemeses'> = {
   atOnce: 1,
   pauseMs: 500,
   longestMs: 3_000,
-  seconds: 18,
+  seconds: 14,
   options: { leaseMs: 2_000, closeTimeoutMs: 5_000 },
   poolSize: 20,
   crew: { destination: 1, worker: 2, reader: 2, drainer: 1, admin: 1, writer: 2 },

@@ -47,9 +47,9 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'src/sequencer/log-mover.ts',
-        find: 'const first = end.position + 1;',
+        find: 'const { position } = end;',
         replace:
-          'const first = end.position + 1; await deletePending(this.store, session, plan.tokens, this.options.leaseMs);',
+          'const { position } = end; await deletePending(this.store, session, plan.tokens, this.options.leaseMs);',
       },
     ],
     rounds: ['between commands', 'commands'],
@@ -153,8 +153,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'src/store/consumer-checkpoint.ts',
-        find: '{ $set: { epoch: fence.epoch }, $inc: { fence: 1 as never } },',
-        replace: '{ $inc: { fence: 1 as never } },',
+        find: '{ $set: { epoch: fence.epoch, write: 0 }, $inc: { fence: 1 as never } },',
+        replace: '{ $set: { write: 0 }, $inc: { fence: 1 as never } },',
       },
     ],
     rounds: ['processes'],

@@ -50,7 +50,7 @@ export function anyMember({ fleet, random }: Field): Member | undefined {
 }
 
 /** The process that holds a lease: its owner's name tells the process id. */
-export async function holderOf(field: Field, lease: string): Promise<Member | undefined> {
+async function holderOf(field: Field, lease: string): Promise<Member | undefined> {
   const owner = await field.site.onPrimary(async (client) => {
     const state = client.db(field.database).collection<{ _id: string; owner: string | null }>('Faults.state');
     return (await state.findOne({ _id: lease }))?.owner;

@@ -20,6 +20,8 @@ export interface ConsumerRules {
   record: 'position' | 'id';
   /** `forgets`: removing a consumer deletes its lease as well. */
   remove: 'keeps the lease' | 'forgets';
+  /** Which of the writes of an owner counts, where one that it gave up on arrives after a later one. */
+  writes: 'the later one' | 'what arrives last';
 }
 
 export const consumerAsBuilt: ConsumerRules = {
@@ -33,6 +35,7 @@ export const consumerAsBuilt: ConsumerRules = {
   window: true,
   record: 'position',
   remove: 'keeps the lease',
+  writes: 'the later one',
 };
 
 export interface ConsumerBounds {

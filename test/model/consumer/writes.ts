@@ -86,7 +86,7 @@ export function acknowledged(setting: Setting, state: ConsumerState, index: numb
 
 export function lateSteps(setting: Setting, state: ConsumerState, write: Write): Step<ConsumerState>[] {
   const { rules, sameRecord } = setting;
-  if (write.stale && write.changes.length > 0) return [];
+  if (write.stale && (rules.writes === 'the later one' || write.changes.length > 0)) return [];
   const { stored, done } = applyWrite(state.stored, write, rules, sameRecord);
   return [[`a late write of epoch ${write.epoch} arrives`, done ? written(state, stored) : { ...state, stored }]];
 }

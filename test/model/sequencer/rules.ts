@@ -20,7 +20,7 @@ export interface SequencerRules {
   strays: 'lost' | 'read';
   /** Whether `created` is at least that of the entry before. */
   created: 'highest' | 'clock';
-  /** Which entries tell that a message need not be appended any more: also those that are stray, or only others. */
+  /** Which entries tell that a message need not be appended any more: those that belong to the log, or also stray ones. */
   trusts: 'every entry' | 'the log';
 }
 
@@ -37,7 +37,7 @@ export const sequencerAsBuilt: SequencerRules = {
   batch: 'a quarter',
   strays: 'lost',
   created: 'highest',
-  trusts: 'every entry',
+  trusts: 'the log',
 };
 
 export interface Transaction {
