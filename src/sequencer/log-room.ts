@@ -96,13 +96,19 @@ export class LogRoom {
     for (let polls = 0; ; polls += 1) {
       await pause(Math.min(this.options.pollMaxMs, this.options.pollMinMs * 1.5 ** polls), ...signals);
       if (signals.some((signal) => signal.aborted)) return;
-      const [lowest, stats] = await Promise.all([lowestCheckpoint(this.store), readLogStats(this.store)]);
+      const [lowest, stats, floor] = await Promise.all([
+        lowestCheckpoint(this.store),
+        readLogStats(this.store),
+        readFloor(this.store),
+      ]);
       if (this.over?.aborted === true) return;
       if (JSON.stringify(stats) !== JSON.stringify(this.#stats)) {
         await this.#readFigures(base);
         return;
       }
       if (lowest?.consumer !== holder.consumer || lowest.position > this.#floor.position) return;
+      // A stale sequencer, for which it flowed, may have told otherwise.
+      if (floor !== undefined && floor.heldBy !== holder.consumer) await setHeldBy(this.store, holder.consumer);
     }
   }
 

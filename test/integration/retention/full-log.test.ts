@@ -33,6 +33,12 @@ async function heldLog(options: ServiceOutboxOptions = {}, position = 0, connect
 }
 
 describe('a log that is full', () => {
+  it('says so again, where a stale sequencer has told that it flows', async () => {
+    const { outbox, connection } = await heldLog();
+    await connection.collection('Outbox.state').updateOne({ _id: 'floor' as never }, { $set: { heldBy: null } });
+    await waitFor(async () => (await outbox.status()).log.heldBy === 'forgotten');
+  });
+
   it.each([
     { cap: 'by size', options: {}, position: 0 },
     { cap: 'by size, after it was overwritten', options: {}, position: 1_000 },
