@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import type { Order, Report, Role, Task } from './processes/task.js';
 
 const program = fileURLToPath(new URL('processes/main.ts', import.meta.url));
-const CLOSE_TIMEOUT_MS = 30_000;
+/** A writer may be waiting for what a killed one has locked; see site.ts. */
+const CLOSE_TIMEOUT_MS = 45_000;
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {

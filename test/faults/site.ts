@@ -32,7 +32,11 @@ export async function openSite({ nodes, proxied, mongod }: SiteOptions): Promise
   const set = await startReplicaSet({
     nodes,
     mongod,
-    args: ['--setParameter', 'enableTestCommands=1'],
+    args: [
+      ...['--setParameter', 'enableTestCommands=1'],
+      // What a killed process has locked in a transaction stays so for that long, and keeps others from it; longer than the longest.
+      ...['--setParameter', 'transactionLifetimeLimitSeconds=25'],
+    ],
     ...(proxied && nodes > 1 ? { advertise: perNode } : {}),
   });
   const uri = async (seat: string): Promise<string> => {
