@@ -87,7 +87,11 @@ it.each([
         infos.length === 2 &&
         infos.every((info) => info.position === log.last && info.retrying === 0)
       );
-    }, 45_000);
+    }, 45_000).catch(async (error: unknown) => {
+      // Whether it is stuck, and where, can't be seen from outside later.
+      const failures = await one.outbox.failures.list({ all: true, limit: 20 });
+      throw new Error(JSON.stringify({ status: await one.outbox.status(), failures }), { cause: error });
+    });
     expect(endings).toEqual([]);
     expect(range(1, put).filter((n) => counts.includes(n) && !doneOf(runs).includes(n))).toEqual([]);
     expectFirstsInKeyOrder(runs, 'begin');
