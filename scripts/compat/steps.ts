@@ -44,11 +44,9 @@ export function stepsFor({ mongoose }: Combination, { projects = [], files = [] 
     { name: 'build', command: ['npm', 'run', 'build'] },
     tests,
     // A short run under faults: of the processes, and of the server.
-    ...['processes', 'tiny log'].map(
-      (round): Step => ({
-        name: `faults ${round}`,
-        command: ['npm', 'run', 'test:faults', '--', '--only', round],
-      }),
-    ),
+    ...['processes', 'tiny log'].map((round): Step => ({
+      name: `faults ${round}`,
+      command: ['npm', 'run', 'test:faults', '--', '--only', round],
+    })),
   ];
 }

@@ -46,7 +46,12 @@ function apply({ name, edits }: Mutation, folder: string): void {
 
 /** The first violation, or failing test, that the output tells of; undefined where nothing was noticed. */
 async function noticed(folder: string, args: readonly string[], sign: RegExp): Promise<string | undefined> {
-  const child = spawn('npx', [...args], { cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('npx', [...args], {
+    cwd: folder,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1' },
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (output += text.toString()));
   const timer = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), TIMEOUT_MS);
