@@ -28,6 +28,7 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     ],
     rounds: ['between commands', 'processes'],
+    tests: ['test/integration/sequencer/any-number.test.ts'],
   },
   {
     name: 'no resolve',
@@ -108,6 +109,7 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     ],
     rounds: ['tiny log'],
+    tests: ['test/integration/reader/position-lost.test.ts'],
   },
   {
     name: 'no floor',
