@@ -142,7 +142,7 @@ export class LogMover {
       if (end !== undefined)
         this.emit('log:append', { first: position + 1, last: end.position, epoch: this.lease.epoch });
       if (!(await settled) || end === undefined) return undefined;
-      settled = this.#settle(session, position, plan.tokens);
+      settled = this.#settle(session, end.position, plan.tokens);
       // Its failure is met where it is awaited, also when the next append fails first.
       settled.catch(() => undefined);
       this.#wake.moved(plan.entries.length);
@@ -179,8 +179,8 @@ export class LogMover {
   }
 
   /** @returns false when what was appended is stray, and its messages stay in pending */
-  async #settle(session: ClientSession, base: number, tokens: readonly unknown[]): Promise<boolean> {
-    if (!(await isStillInLog(this.store, session, base))) return false;
+  async #settle(session: ClientSession, last: number, tokens: readonly unknown[]): Promise<boolean> {
+    if (!(await isStillInLog(this.store, session, last))) return false;
     await deletePending(this.store, session, tokens, this.options.leaseMs);
     return true;
   }

@@ -1,18 +1,32 @@
 import type { ClientSession } from 'mongoose';
+import { toBigInt, type Int64 } from './int64.js';
 import { majority, type Document, type FindReply, type Store } from './store.js';
 
 /**
- * Whether what was appended after `position` belongs to the log. An append that arrives after its place has been
- * overwritten is a stray entry, where no reader looks: then the entry before it is gone. (One append takes a quarter of the
- * log at most, so it does not overwrite that one itself.)
+ * Whether what was appended up to `last` belongs to the log. An append that arrives after its place has been overwritten
+ * is a stray entry, where no reader looks: it was inserted after its successor, or its successor is gone before it. One
+ * that is not there any more has been overwritten since, in its turn.
  */
-export async function isStillInLog(store: Store, session: ClientSession, position: number): Promise<boolean> {
-  // Before the first message there is only the genesis entry, if any: nothing else may have been inserted before it.
-  const what = position === 0 ? { sort: { $natural: 1 } } : { filter: { _id: position } };
+export async function isStillInLog(store: Store, session: ClientSession, last: number): Promise<boolean> {
   const reply = await store.command(
-    { find: store.names.log, ...what, limit: 1, singleBatch: true, projection: { _id: 1 }, readConcern: majority },
+    {
+      find: store.names.log,
+      filter: { _id: { $gte: last } },
+      sort: { _id: 1 },
+      limit: 2,
+      singleBatch: true,
+      projection: { _id: 1 },
+      showRecordId: true,
+      readConcern: majority,
+    },
     { session },
   );
-  const [entry] = (reply as unknown as FindReply<Document>).cursor.firstBatch;
-  return entry !== undefined && Number(entry['_id']) <= position + 1;
+  const [own, next] = (reply as unknown as FindReply<Document>).cursor.firstBatch;
+  if (own === undefined) return false;
+  if (next === undefined || Number(own['_id']) > last) return true;
+  return Number(next['_id']) === last + 1 && recordIdOf(next) > recordIdOf(own);
+}
+
+function recordIdOf(entry: Document): bigint {
+  return toBigInt(entry['$recordId'] as Int64);
 }
