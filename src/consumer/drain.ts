@@ -111,8 +111,7 @@ export class Drain {
   ): Promise<Pick<DrainReport, 'handled' | 'failed' | 'dead' | 'nextAttemptAt'>> {
     const { host, name, work, options } = this;
     const fence = { consumer: name, epoch: lease.epoch, wtimeoutMs: host.options.leaseMs };
-    const session = host.store.session();
-    const checkpoint = await takeOver(host.store, fence, document, session);
+    const checkpoint = await takeOver(host.store, fence, document);
     if (checkpoint === undefined) return nothing;
     const over = new AbortController();
     const sequenced = host.sequence(anyOf(time.stop, over.signal));
@@ -122,7 +121,6 @@ export class Drain {
       options,
       lease,
       checkpoint,
-      session,
       stop: time.stop,
       abort: time.abort,
       abortGraceMs: time.abortGraceMs,
@@ -134,7 +132,6 @@ export class Drain {
       this.#end = await term.run();
       return { ...term.counts, nextAttemptAt: term.nextAttemptAt };
     } finally {
-      void session.endSession().catch(() => undefined);
       this.#term = undefined;
       const state = this.#end === 'unknown type' ? 'blocked' : 'stopped';
       this.#report = { state, lastError: term.lastError, inFlight: [] };

@@ -162,8 +162,7 @@ export class RunningConsumer implements Consumer {
   async #lead(lease: HeldLease, document: Document): Promise<number | void> {
     const { host, name, work, options } = this;
     const fence = { consumer: name, epoch: lease.epoch, wtimeoutMs: host.options.leaseMs };
-    const session = host.store.session();
-    const checkpoint = await takeOver(host.store, fence, document, session);
+    const checkpoint = await takeOver(host.store, fence, document);
     if (checkpoint === undefined) {
       const { fixed } = await readRegistration(host.store, name);
       if (fixed === undefined) throw removed(name);
@@ -178,7 +177,6 @@ export class RunningConsumer implements Consumer {
       options,
       lease,
       checkpoint,
-      session,
       pages,
       stop,
       abort: this.#abort.signal,
@@ -191,7 +189,6 @@ export class RunningConsumer implements Consumer {
       const { lastError } = this.#term;
       this.#lastReport = { state: end === 'unknown type' ? 'blocked' : 'stopped', lastError, inFlight: [] };
       this.#term = undefined;
-      void session.endSession().catch(() => undefined);
       if (end === 'lost') host.emit('consumer:lost', { consumer: name, epoch: lease.epoch });
     }
     // A process that knows the type may stand by; this one looks again later.

@@ -1,4 +1,3 @@
-import type { ClientSession } from 'mongoose';
 import type { Emit } from '../events.js';
 import type { ErrorInfo } from '../handler.js';
 import type { HeldLease } from '../internal/held-lease.js';
@@ -37,8 +36,6 @@ export interface TermSetup {
   readonly options: ResolvedConsumerOptions;
   readonly lease: HeldLease;
   readonly checkpoint: Checkpoint;
-  /** In which the checkpoint was taken over; the caller ends it. */
-  readonly session: ClientSession;
   /** Pages of the log after a position; ends with `signal`, or at the end of the log where it is a drain. */
   pages(position: number, signal: AbortSignal): AsyncIterator<StoredEntry[]>;
   /** Peaceful end: nothing new is begun, what is in flight finishes. */
@@ -88,13 +85,8 @@ export class TermState {
     this.fence = { consumer, epoch: lease.epoch, wtimeoutMs: host.options.leaseMs };
     this.window = new Window<Task>(checkpoint);
     this.solo = new Solo(checkpoint);
-    this.sessions = new TermSessions(
-      host.store,
-      setup.session,
-      consumerLease(consumer),
-      lease.epoch,
-      this.fence.wtimeoutMs,
-    );
+    this.sessions = new TermSessions(host.store, consumerLease(consumer), lease.epoch, this.fence.wtimeoutMs);
+    this.sessions.committed(checkpoint.takenAt);
     this.writer = new CheckpointWriter(
       host.store,
       this.fence,

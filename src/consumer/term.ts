@@ -99,7 +99,9 @@ export class Term {
   /** Somebody changed failures. */
   reloadFailures(): void {
     this.#failures.reload();
-    void recheckSolo(this.#state).catch((error: unknown) => this.#state.report(error));
+    void recheckSolo(this.#state).catch((error: unknown) => {
+      if (!this.#state.over.signal.aborted) this.#state.report(error);
+    });
     this.#state.wakeUp();
   }
 
@@ -132,6 +134,7 @@ export class Term {
       state.over.abort();
       for (const run of state.running.values()) run.abort();
       this.#intake.close();
+      state.sessions.close();
     }
   }
 
@@ -191,6 +194,8 @@ export class Term {
     this.#failures
       .look()
       .catch((error: unknown) => {
+        // Its session has ended with the term.
+        if (this.#state.over.signal.aborted) return;
         this.#timing.rest();
         this.#state.report(error);
       })

@@ -2,7 +2,7 @@ import type { ClientSession } from 'mongoose';
 import { serverCode } from '../errors.js';
 import { inTransactionCollection } from './in-transaction.js';
 import { toBigInt, type Int64 } from './int64.js';
-import { endLeftSessions } from './term-sessions.js';
+import { endLeftSessions, type ClusterMoment } from './term-sessions.js';
 import { writeMajority, type Document, type Store } from './store.js';
 
 /** The `_id` of a consumer's lease in `<name>.state`. It outlives the consumer, so that an epoch never comes back. */
@@ -28,6 +28,8 @@ export interface Checkpoint {
   handled: number[];
   /** What was being handled alone. */
   solo: { position: number; source: 'log' | 'failures' } | null;
+  /** When it was taken over. */
+  takenAt: ClusterMoment;
 }
 
 /** How long, in milliseconds, a takeover waits for a transaction of the owner before: it may be about to commit. */
@@ -52,39 +54,45 @@ export interface Progress {
 /**
  * Writes the epoch into the checkpoint, only over a smaller one, and reads it: from then on no earlier owner can write.
  * @param lease the lease as it was acquired; it names the sessions of the owner before
- * @param session what is read in it afterwards is no older than the takeover
  * @returns undefined when a later epoch has been written, or the consumer is not registered
  */
-export async function takeOver(
+export async function takeOver(store: Store, fence: Fence, lease: Document): Promise<Checkpoint | undefined> {
+  const session = store.session();
+  try {
+    return await takeOverIn(session, store, fence, lease);
+  } finally {
+    void session.endSession().catch(() => undefined);
+  }
+}
+
+async function takeOverIn(
+  session: ClientSession,
   store: Store,
   fence: Fence,
   lease: Document,
-  session?: ClientSession,
 ): Promise<Checkpoint | undefined> {
   const write = (options: { maxTimeMS?: number }) =>
-    store.collection('state').findOneAndUpdate(
-      { _id: consumerCheckpoint(fence.consumer), epoch: { $lt: fence.epoch } } as Document,
-      { $set: { epoch: fence.epoch, write: 0 }, $inc: { fence: 1 as never } },
-      {
-        returnDocument: 'after',
-        writeConcern: writeMajority(fence.wtimeoutMs),
-        ...(session ? { session } : {}),
-        ...options,
-      },
-    );
+    store
+      .collection('state')
+      .findOneAndUpdate(
+        { _id: consumerCheckpoint(fence.consumer), epoch: { $lt: fence.epoch } } as Document,
+        { $set: { epoch: fence.epoch, write: 0 }, $inc: { fence: 1 as never } },
+        { returnDocument: 'after', writeConcern: writeMajority(fence.wtimeoutMs), session, ...options },
+      );
   const checkpoint = await write({ maxTimeMS: patienceMs }).catch(async (error: unknown) => {
     if (serverCode(error) !== maxTimeExpired) throw error;
     await endLeftSessions(store, lease);
     return write({});
   });
   if (checkpoint === null) return undefined;
-  const taken = toCheckpoint(checkpoint);
+  const { operationTime, clusterTime } = session;
+  const taken = { ...toCheckpoint(checkpoint), takenAt: { operationTime, clusterTime } };
   // A dead owner's transaction may hold records of the failures, or what its handler wrote, though not the checkpoint.
   if (taken.begun !== null) await endLeftSessions(store, lease).catch(() => undefined);
   return taken;
 }
 
-function toCheckpoint(document: Document): Checkpoint {
+function toCheckpoint(document: Document): Omit<Checkpoint, 'takenAt'> {
   const { position, bytes, begun, handled, solo } = document;
   const alone = solo as { position: number; source: 'log' | 'failures' } | null | undefined;
   return {

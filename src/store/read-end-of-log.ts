@@ -1,5 +1,6 @@
 import type { ClientSession } from 'mongoose';
 import { toBigInt, type Int64 } from './int64.js';
+import { recordIdOf } from './record-id.js';
 import { majority, type Document, type FindReply, type Store } from './store.js';
 
 /** The end of the log as the sequencer builds on it. */
@@ -57,8 +58,4 @@ function lengthOfRun(entries: readonly Document[]): number {
     return above !== undefined && (position !== above.position - 1 || record >= above.record);
   });
   return end < 0 ? entries.length : end;
-}
-
-function recordIdOf(entry: Document): bigint {
-  return toBigInt(entry['$recordId'] as Int64);
 }

@@ -1,6 +1,7 @@
 import type { ClientSession } from 'mongoose';
 import { toBigInt, type Int64 } from './int64.js';
-import { majority, type FindReply, type Store } from './store.js';
+import { recordIdOf } from './record-id.js';
+import { majority, type Document, type FindReply, type Store } from './store.js';
 
 /** An entry of the log as it is read: the stored fields, and where the server keeps it. */
 export interface StoredEntry {
@@ -59,7 +60,7 @@ function toEntries(entries: StoredEntry[]): StoredEntry[] {
     // A position above 2^31 is stored as a 64-bit integer.
     if (typeof entry._id !== 'number') entry._id = Number(entry._id);
     entry.bytes = toBigInt(entry.bytes as unknown as Int64);
-    entry.$recordId = toBigInt(entry.$recordId as unknown as Int64);
+    entry.$recordId = recordIdOf(entry as unknown as Document);
   }
   return entries;
 }

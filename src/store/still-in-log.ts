@@ -1,5 +1,5 @@
 import type { ClientSession } from 'mongoose';
-import { toBigInt, type Int64 } from './int64.js';
+import { recordIdOf } from './record-id.js';
 import { majority, type Document, type FindReply, type Store } from './store.js';
 
 /**
@@ -25,8 +25,4 @@ export async function isStillInLog(store: Store, session: ClientSession, last: n
   if (own === undefined) return false;
   if (next === undefined || Number(own['_id']) > last) return true;
   return Number(next['_id']) === last + 1 && recordIdOf(next) > recordIdOf(own);
-}
-
-function recordIdOf(entry: Document): bigint {
-  return toBigInt(entry['$recordId'] as Int64);
 }

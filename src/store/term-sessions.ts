@@ -1,6 +1,12 @@
 import type { ClientSession } from 'mongoose';
 import { writeMajority, type Document, type Store } from './store.js';
 
+/** How far the server was, as a session has learned with its answers. */
+export interface ClusterMoment {
+  operationTime: ClientSession['operationTime'] | undefined;
+  clusterTime: ClientSession['clusterTime'] | undefined;
+}
+
 /** What a term reads with: never older than its takeover and its own commits, also on a primary that is new. */
 export interface TermReads {
   readonly store: Store;
@@ -14,19 +20,21 @@ export interface TermReads {
  */
 export class TermSessions implements TermReads {
   readonly #known = new Set<string>();
-
   /**
-   * @param reading the session of the takeover. A new primary may not know at once that what it holds is
-   * majority-committed, and a majority read outside of a causally consistent session would show an older state
-   * @param leaseId the `_id` of the consumer's lease, where they are noted
+   * A new primary may not know at once that what it holds is majority-committed, and a majority read outside of a causally
+   * consistent session would show an older state.
    */
+  readonly reading: ClientSession;
+
+  /** @param leaseId the `_id` of the consumer's lease, where they are noted */
   constructor(
     readonly store: Store,
-    readonly reading: ClientSession,
     private readonly leaseId: string,
     private readonly epoch: number,
     private readonly wtimeoutMs: number,
-  ) {}
+  ) {
+    this.reading = store.session();
+  }
 
   /** To be called before the session's transaction writes the checkpoint. */
   async note(session: ClientSession): Promise<void> {
@@ -50,10 +58,15 @@ export class TermSessions implements TermReads {
     this.#known.add(key);
   }
 
-  /** The session's transaction was committed: what is read from now on shows it. */
-  committed({ operationTime, clusterTime }: ClientSession): void {
+  /** What was committed by then is shown by what is read from now on. */
+  committed({ operationTime, clusterTime }: Partial<ClusterMoment>): void {
     if (operationTime !== undefined) this.reading.advanceOperationTime(operationTime);
     if (clusterTime !== undefined) this.reading.advanceClusterTime(clusterTime);
+  }
+
+  /** Nothing is read any more. */
+  close(): void {
+    void this.reading.endSession().catch(() => undefined);
   }
 }
 
