@@ -147,7 +147,7 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     ],
     rounds: ['between commands', 'processes'],
-    tests: ['test/integration/consumer/lost-lease.test.ts'],
+    tests: ['test/integration/consumer/fence.test.ts'],
   },
   {
     name: 'takeover without its epoch',
@@ -250,5 +250,23 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     ],
     rounds: ['processes'],
+  },
+  {
+    name: 'late writes count',
+    breaks: 'a write that an owner gave up on brings back what was handled by then',
+    edits: [{ file: 'src/store/consumer-checkpoint.ts', find: '      write: { $lt: write },\n', replace: '' }],
+    tests: ['test/integration/consumer/fence.test.ts'],
+  },
+  {
+    name: 'stray appends trusted',
+    breaks: 'a message that only a stray entry holds is taken out of pending',
+    edits: [
+      {
+        file: 'src/sequencer/log-mover.ts',
+        find: 'if (!(await isStillInLog(this.store, session, last))) return false;',
+        replace: '',
+      },
+    ],
+    tests: ['test/integration/sequencer/stray-append.test.ts'],
   },
 ];
