@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import Table from 'cli-table3';
 import { InvalidArgumentError, Option, program } from 'commander';
 
+import { stopOnSignal } from '../dev/stop-on-signal.js';
 import { chooseCombinations, nameOf, type Choice, type Combination } from './compat/combination.js';
 import { runCombination, type CombinationResult } from './compat/run-combination.js';
 
@@ -82,22 +83,6 @@ function chosen(choice: Choice): readonly Combination[] {
     if (error instanceof RangeError) program.error(error.message);
     throw error;
   }
-}
-
-/** npm and tsx hand a Ctrl-C on to us, which the terminal has sent us already: what comes so soon is the same one. */
-const sameSignalMs = 1_000;
-
-/** The first Ctrl-C ends the children and removes the folders; a second one waits for neither. */
-function stopOnSignal(): AbortSignal {
-  const controller = new AbortController();
-  let first: number | undefined;
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(name, () => {
-      if (first !== undefined && performance.now() > first + sameSignalMs) process.exit(130);
-      first ??= performance.now();
-      controller.abort(new Error(`stopped by ${name}`));
-    });
-  return controller.signal;
 }
 
 function tableOf(results: readonly CombinationResult[]): string {

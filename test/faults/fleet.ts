@@ -54,6 +54,8 @@ class FleetMember implements Member {
     this.#child = fork(program, [JSON.stringify(task)], {
       execArgv: ['--import', 'tsx'],
       stdio: ['ignore', errors, errors, 'ipc'],
+      // A Ctrl-C is for the suite, which ends them; they end by themselves when it is gone.
+      detached: true,
     });
     closeSync(errors);
     running.add(this.#child);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { resolveMongod } from '../../dev/mongod.js';
+import { stopOnSignal } from '../../dev/stop-on-signal.js';
 import { keepEvidence } from './evidence.js';
 import { parseOptions, type FaultOptions } from './options.js';
 import { Report } from './report.js';
@@ -29,13 +30,12 @@ function* rounds({ minutes, seed, only }: FaultOptions): Generator<{ round: Roun
 }
 
 async function main(options: FaultOptions): Promise<void> {
-  const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
+  const stop = stopOnSignal();
   const mongod = await resolveMongod({ log: (line) => console.log(line) });
   const report = new Report();
   console.log(`seed ${options.seed}: repeat it with npm run test:faults -- --seed ${options.seed}`);
   for (const { round, seed } of rounds(options)) {
-    if (stop.signal.aborted) break;
+    if (stop.aborted) break;
     const folder = mkdtempSync(join(tmpdir(), 'service-outbox-faults-'));
     const notes: string[] = [];
     const note = (process: string, text: string): void => {
@@ -43,7 +43,11 @@ async function main(options: FaultOptions): Promise<void> {
       if (options.verbose && process === 'fault') console.log(`  ${text}`);
     };
     const started = performance.now();
-    const result = await runRound({ round, seed, mongod, folder, stop: stop.signal, note });
+    const result = await runRound({ round, seed, mongod, folder, stop, note }).catch((error: unknown) => {
+      rmSync(folder, { recursive: true, force: true });
+      if (!stop.aborted) throw error;
+    });
+    if (result === undefined) break;
     report.add(result);
     const seconds = Math.round((performance.now() - started) / 1_000);
     console.log(
@@ -62,7 +66,7 @@ async function main(options: FaultOptions): Promise<void> {
   mkdirSync('reports', { recursive: true });
   writeFileSync(join('reports', 'faults.json'), JSON.stringify(report.asTests(), undefined, 2));
   console.log(report.text());
-  process.exitCode = report.violations > 0 ? 1 : stop.signal.aborted ? 130 : 0;
+  process.exitCode = report.violations > 0 ? 1 : stop.aborted ? 130 : 0;
 }
 
 await main(parseOptions(process.argv.slice(2)));

@@ -43,7 +43,7 @@ export interface RoundRun {
   readonly mongod: Mongod;
   /** For histories and logs; empty. */
   readonly folder: string;
-  /** Ends the round early. */
+  /** Ends the round early; it rejects then. */
   readonly stop: AbortSignal;
   note(process: string, text: string): void;
 }
@@ -58,6 +58,7 @@ export async function runRound({ round, seed, mongod, folder, stop, note }: Roun
   try {
     await man(fleet, site, { round, seed, folder });
     const injections = await inject(round, { fleet, site, random, stop }, note);
+    stop.throwIfAborted();
     await heal(fleet, site);
     const healedAt = performance.now();
     await fleet.stop('writer', 'admin');

@@ -8,9 +8,11 @@ import { dirname, join, resolve } from 'node:path';
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
 
+import { stopOnSignal } from '../../dev/stop-on-signal.js';
 import { MUTATIONS, type Mutation } from './mutations.js';
 
 const TIMEOUT_MS = 10 * 60_000;
+const stop = stopOnSignal();
 
 /** What noticed it, or undefined; and how long that took. */
 interface Outcome {
@@ -54,9 +56,13 @@ async function noticed(folder: string, args: readonly string[], sign: RegExp): P
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (output += text.toString()));
-  const timer = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), TIMEOUT_MS);
+  const kill = () => process.kill(-(child.pid ?? 0), 'SIGKILL');
+  const timer = setTimeout(kill, TIMEOUT_MS);
+  stop.addEventListener('abort', kill);
   const code = await new Promise<number | null>((done) => child.once('exit', done));
+  stop.removeEventListener('abort', kill);
   clearTimeout(timer);
+  stop.throwIfAborted();
   if (code === 0) return undefined;
   const found = sign.exec(output)?.[0].trim();
   // It failed for another reason, which proves nothing.
