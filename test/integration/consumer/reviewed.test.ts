@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 
+import type { Consumer } from '../../../src/index.js';
 import { createConnection, createOutbox, waitFor } from '../../support/create-outbox.js';
 import { gate } from '../../support/gate.js';
 import { range } from '../../support/orders.js';
@@ -49,64 +50,58 @@ it('a request whose caller died does not ask later owners to leave', async () =>
   expect(connection.name).toBe(database);
 });
 
-it('what was handled from failures above the checkpoint does not come again after a close', async () => {
+/**
+ * Five messages: the first is held until it is given up, the second fails until it is told not to, and the next two wait
+ * behind that, of the same key.
+ */
+async function heldAndFailing() {
   const made = await watchedOutbox({ options: { closeTimeoutMs: 20 } });
   const handled: number[] = [];
-  let failing = true;
-  let first = true;
+  const script = { held: true, failing: true };
   await made.put([keyed(1, 'slow'), keyed(2, 'a'), keyed(3, 'a'), keyed(4, 'a'), keyed(5, 'b')]);
-  const handle = async ({ position }: { position: number }, { signal }: { signal: AbortSignal }): Promise<void> => {
-    if (position === 1 && first) {
-      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))));
-    }
-    if (position === 2 && failing) throw new Error('not yet');
-    handled.push(position);
+  const consume = () =>
+    made.outbox.consume(
+      'c',
+      async ({ position }, { signal }) => {
+        if (position === 1 && script.held) {
+          await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))));
+        }
+        if (position === 2 && script.failing) throw new Error('not yet');
+        handled.push(position);
+      },
+      { concurrency: 4, retry: quick },
+    );
+  /** Closes the one that has handled what failed, and lets another one handle the rest: nothing comes twice. */
+  const expectNothingAgain = async (consumer: Consumer): Promise<void> => {
+    script.failing = false;
+    await waitFor(() => handled.includes(4));
+    await waitFor(async () => (await made.failures()).length === 0);
+    expect((await made.checkpoint('c')).position).toBe(0);
+    // The slow one is given up: it comes again, and nothing else does.
+    await consumer.close();
+    script.held = false;
+    consume();
+    await made.put([keyed(6, 'z')]);
+    await reached(made, 6);
+    expect([...handled].sort((one, two) => one - two)).toEqual([1, 2, 3, 4, 5, 6]);
   };
-  const consumer = made.outbox.consume('c', handle, { concurrency: 4, retry: quick });
-  await waitFor(() => made.of('consumer:park').length > 0);
-  await waitFor(async () => (await made.failures()).length === 3);
-  failing = false;
-  await waitFor(() => handled.includes(4));
-  await waitFor(async () => (await made.failures()).length === 0);
-  expect((await made.checkpoint('c')).position).toBe(0);
-  // The slow one is given up: it comes again, and nothing else does.
-  await consumer.close();
-  first = false;
-  made.outbox.consume('c', handle, { concurrency: 4, retry: quick });
-  await made.put([keyed(6, 'z')]);
-  await reached(made, 6);
-  expect([...handled].sort((one, two) => one - two)).toEqual([1, 2, 3, 4, 5, 6]);
+  return { made, consume, expectNothingAgain, allAside: async () => (await made.failures()).length === 3 };
+}
+
+it('what was handled from failures above the checkpoint does not come again after a close', async () => {
+  const { consume, expectNothingAgain, allAside } = await heldAndFailing();
+  const consumer = consume();
+  await waitFor(allAside);
+  await expectNothingAgain(consumer);
 });
 
 it('what an earlier owner set aside and this one handled, above the checkpoint, does not come again after a close', async () => {
-  const made = await watchedOutbox({ options: { closeTimeoutMs: 20 } });
-  const handled: number[] = [];
-  let failing = true;
-  let first = true;
-  await made.put([keyed(1, 'slow'), keyed(2, 'a'), keyed(3, 'a'), keyed(4, 'a'), keyed(5, 'b')]);
-  const handle = async ({ position }: { position: number }, { signal }: { signal: AbortSignal }): Promise<void> => {
-    if (position === 1 && first) {
-      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))));
-    }
-    if (position === 2 && failing) throw new Error('not yet');
-    handled.push(position);
-  };
-  const consume = () => made.outbox.consume('c', handle, { concurrency: 4, retry: quick });
+  const { consume, expectNothingAgain, allAside } = await heldAndFailing();
   const earlier = consume();
-  await waitFor(async () => (await made.failures()).length === 3);
+  await waitFor(allAside);
   await earlier.close();
   // This one never reads them from the log: their failures are there.
-  failing = false;
-  const later = consume();
-  await waitFor(() => handled.includes(4));
-  await waitFor(async () => (await made.failures()).length === 0);
-  expect((await made.checkpoint('c')).position).toBe(0);
-  await later.close();
-  first = false;
-  consume();
-  await made.put([keyed(6, 'z')]);
-  await reached(made, 6);
-  expect([...handled].sort((one, two) => one - two)).toEqual([1, 2, 3, 4, 5, 6]);
+  await expectNothingAgain(consume());
 });
 
 it('a window full of messages that a destination refused goes on, though a failure below them is due', async () => {
