@@ -69,6 +69,9 @@ export async function runRound({ round, seed, mongod, folder, stop, note }: Roun
     await fleet.stop('destination');
     const final = await readFinalState(site.set.uri, DATABASE);
     const history: History = { processes: await readHistory(folder), final };
+    // A round in which nothing happened proves nothing.
+    if (injections.length === 0) violate('no fault could be injected');
+    if (final.last === 0) violate('nothing was put');
     violations.push(...check(history));
     const takeAll = Object.keys(CONSUMERS).filter(
       (name) => !('types' in CONSUMERS[name as keyof typeof CONSUMERS].options),
