@@ -115,6 +115,9 @@ export class Drain {
     if (checkpoint === undefined) return nothing;
     const over = new AbortController();
     const sequenced = host.sequence(anyOf(time.stop, over.signal));
+    // Where it fails the messages stay pending, which the report tells; the sequencer's events say why. It may fail before
+    // anybody waits for it, and that must not end the process.
+    sequenced.catch(() => undefined);
     const term = new Term(host, {
       consumer: name,
       work,
@@ -136,7 +139,6 @@ export class Drain {
       const state = this.#end === 'unknown type' ? 'blocked' : 'stopped';
       this.#report = { state, lastError: term.lastError, inFlight: [] };
       over.abort();
-      // Where it fails the messages stay pending, which the report tells; the sequencer's events say why.
       await sequenced.catch(() => undefined);
     }
   }
