@@ -43,6 +43,7 @@ export class LogReader {
       let verifyPlace = false;
       let known = this.watch.interruptions;
       let endForNow: number | undefined;
+      let looksInVain = 0;
       if (!live) endForNow = (await this.#untilItWorks(() => this.#newest(), signal))?.position;
       while (!signal.aborted && start !== undefined) {
         const mark = this.watch.mark();
@@ -72,7 +73,16 @@ export class LogReader {
           if (messages.length > 0) yield messages;
         }
         if (!live && (page.atEnd || this.#position >= (endForNow ?? 0))) return;
-        if (live && page.atEnd) await this.watch.changedSince(mark, signal);
+        if (!live || !page.atEnd) continue;
+        // An entry can be seen before the server's time has come to it, and then a read that waits for that time misses
+        // it. Nothing else would wake this reader before the next append.
+        looksInVain = this.watch.isBeyond(this.#position) ? looksInVain + 1 : 0;
+        const { pollMinMs, safetyPollMs } = this.options;
+        await this.watch.changedSince(
+          mark,
+          signal,
+          looksInVain === 0 ? undefined : backoffMs(looksInVain - 1, pollMinMs, safetyPollMs),
+        );
       }
     } finally {
       release?.();

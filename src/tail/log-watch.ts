@@ -65,16 +65,26 @@ export class LogWatch {
     return { changes: this.#changes };
   }
 
-  /** Resolves when something may have been appended since the mark was taken, or when the signal aborts. */
-  async changedSince(mark: WatchMark, signal: AbortSignal): Promise<void> {
+  /** Whether the log was seen to go on behind this position; what was seen may still roll back. */
+  isBeyond(position: number): boolean {
+    return this.#newest > position;
+  }
+
+  /**
+   * Resolves when something may have been appended since the mark was taken, when the signal aborts, or after `mostMs`.
+   * @param mostMs without it, there is no such limit
+   */
+  async changedSince(mark: WatchMark, signal: AbortSignal, mostMs?: number): Promise<void> {
     if (this.#changes !== mark.changes || signal.aborted) return;
     const abort = aborted(signal);
+    const over = new AbortController();
     let wake = (): void => undefined;
     const change = new Promise<void>((resolve) => (wake = resolve));
     this.#waiting.add(wake);
     try {
-      await Promise.race([change, abort.promise]);
+      await Promise.race([change, abort.promise, ...(mostMs === undefined ? [] : [pause(mostMs, over.signal)])]);
     } finally {
+      over.abort();
       this.#waiting.delete(wake);
       abort.stop();
     }
@@ -94,6 +104,15 @@ export class LogWatch {
   #advanced(newest: number): void {
     this.#newest = newest;
     this.#wake();
+  }
+
+  /** The position of the newest entry, at majority, of which the readers are told if it is another than before. */
+  async #look(): Promise<number> {
+    const newest = (await readNewest(this.store))?.position ?? 0;
+    // The log was made anew, or what the cursor showed has rolled back.
+    if (newest < this.#newest) this.#interruptions += 1;
+    if (newest !== this.#newest) this.#advanced(newest);
+    return newest;
   }
 
   #wake(): void {
@@ -135,7 +154,7 @@ export class LogWatch {
     try {
       const session = this.store.session();
       end = () => session.endSession();
-      const cursor = openLogCursor(this.store, session, (await readNewest(this.store))?.position ?? 0);
+      const cursor = openLogCursor(this.store, session, await this.#look());
       let next = cursor.next();
       // A server may let a killed cursor's last request wait to its end; until then it holds the connection.
       const answered = () => next.catch(() => undefined);
@@ -206,10 +225,7 @@ export class LogWatch {
 
   async #poll(...signals: AbortSignal[]): Promise<void> {
     try {
-      const newest = (await readNewest(this.store))?.position ?? 0;
-      // The log was made anew, or what the cursor showed has rolled back.
-      if (newest < this.#newest) this.#interruptions += 1;
-      if (newest !== this.#newest) this.#advanced(newest);
+      await this.#look();
     } catch (error) {
       this.emit('error', { part: 'tail', error });
     }

@@ -4,9 +4,13 @@ import { expect, it } from 'vitest';
 
 import type { MongodNode } from '../../../dev/mongod-process.js';
 import type { Delivered, OutboxEvents, ServiceOutbox } from '../../../src/index.js';
+import { resolveOptions } from '../../../src/options.js';
+import { Store } from '../../../src/store/store.js';
+import { LogReader } from '../../../src/tail/log-reader.js';
+import { LogWatch } from '../../../src/tail/log-watch.js';
 import { recordCommands } from '../../support/commands.js';
-import { collectAll, createOutbox, waitFor, type TestMessage } from '../../support/create-outbox.js';
-import { expectInOrder, numbersOf, orders, putInTransaction, range } from '../../support/orders.js';
+import { collect, collectAll, createOutbox, waitFor, type TestMessage } from '../../support/create-outbox.js';
+import { expectInOrder, numbersOf, order, orders, putInTransaction, range } from '../../support/orders.js';
 import { ownServer } from '../../support/own-server.js';
 import { entryAt, exactCollection } from '../../support/raw-log.js';
 
@@ -24,6 +28,20 @@ async function primaryAmong(nodes: readonly MongodNode[]): Promise<MongodNode | 
     if ((await client.db('admin').command({ hello: 1 }))['isWritablePrimary'] === true) return node;
   }
   return undefined;
+}
+
+/** What is written while `during` runs, the primary alone has. */
+async function stopReplication(during: () => Promise<void>): Promise<void> {
+  const primary = await server.set.primary();
+  const secondaries = server.set.nodes.filter((node) => node !== primary);
+  const replication = (mode: string) =>
+    Promise.all(secondaries.map((node) => tell(node, { configureFailPoint: 'rsSyncApplyStop', mode })));
+  await replication('alwaysOn');
+  try {
+    await during();
+  } finally {
+    await replication('off');
+  }
 }
 
 /** What one reader gets, until its outbox is closed. */
@@ -112,12 +130,7 @@ it('an entry that only the primary has is delivered when the majority has it, an
   const sent = recordCommands(connection);
   const { messages, ended } = readAll(outbox);
   await waitFor(() => messages.length === 3 && sent.some(({ command }) => command['tailable']));
-  const primary = await server.set.primary();
-  const secondaries = server.set.nodes.filter((node) => node !== primary);
-  const replication = (mode: string) =>
-    Promise.all(secondaries.map((node) => tell(node, { configureFailPoint: 'rsSyncApplyStop', mode })));
-  await replication('alwaysOn');
-  try {
+  await stopReplication(async () => {
     const seen = sent.length;
     await exactCollection(connection, 'Outbox').insertOne(entryAt(4, { data: { ordernr: 4 }, last: true }), {
       writeConcern: { w: 1 },
@@ -128,13 +141,51 @@ it('an entry that only the primary has is delivered when the majority has it, an
     await waitFor(() => performance.now() - since > 1_000);
     expect(messages).toHaveLength(3);
     expect((await outbox.status()).log.last).toBe(3);
-  } finally {
-    await replication('off');
-  }
+  });
   await waitFor(() => messages.length === 4);
   expect(numbersOf(messages)).toEqual([1, 2, 3, 4]);
   await outbox.close();
   await ended;
+});
+
+/** Shows an entry before the server's time has come to it, as a server may between its commit and the advance of that time. */
+class EarlyWatch extends LogWatch {
+  override advance(): void {
+    // What a reader asks for next does not wait for what the watch has seen.
+  }
+}
+
+it('an entry that a reader was woken for and could not see yet is delivered without a further append', async () => {
+  const { outbox, connection } = await createOutbox({ uri: server.uri, connect: { monitorCommands: true } });
+  await outbox.put(order(1), null);
+  await collect(outbox.messages(), 1);
+  await outbox.close();
+
+  const sent = recordCommands(connection);
+  const store = new Store(connection, 'Outbox');
+  // Polls and the safety poll wake it as well, and must not hide that nothing else does.
+  const options = resolveOptions({ connection, pollMaxMs: 60_000, pollMinMs: 20, safetyPollMs: 600_000 });
+  const watch = new EarlyWatch(store, options, () => undefined);
+  const stop = new AbortController();
+  const positions: number[] = [];
+  const reading = (async () => {
+    for await (const page of new LogReader(store, watch, options, () => undefined).pages(0, true, stop.signal))
+      positions.push(...page.map(({ _id }) => _id));
+  })();
+  await waitFor(() => positions.length === 1 && sent.some(({ name }) => name === 'getMore'));
+  await stopReplication(async () => {
+    const seen = sent.length;
+    await exactCollection(connection, 'Outbox').insertOne(entryAt(2, { data: { ordernr: 2 }, last: true }), {
+      writeConcern: { w: 1 },
+    });
+    await waitFor(() => watch.isBeyond(1));
+    // It looks, and finds nothing that the majority has.
+    await waitFor(() => sent.slice(seen).some(({ name, collection }) => name === 'find' && collection === 'Outbox'));
+  });
+  await waitFor(() => positions.length === 2);
+  expect(positions).toEqual([1, 2]);
+  stop.abort();
+  await reading;
 });
 
 it('through step-downs every two seconds nothing is lost, doubled or out of order', { timeout: 90_000 }, async () => {
