@@ -1,12 +1,16 @@
 /**
  * The layers, from the top:
  *   index -> { service-outbox, inbox } -> { sequencer, tail, consumer } -> election -> store -> schema -> { options, message, errors, events, internal }
+ * Beside them, publishers and what is for tests: { kafka, rabbitmq, …, testing } -> { publishers, testing/ } -> foundation
  * A file may import from its own layer and from every one below it; the three parts know nothing of each other.
  */
 const FOUNDATION = '^src/((options|inbox-options|message|errors|events|publisher|handler|verdict)[.]ts$|internal/)';
 const SCHEMA = '^src/schema/';
 const STORE = '^src/store/';
 const ELECTION = '^src/election/';
+/** Subpaths of the package, and what they consist of; see package.json. */
+const SUBPATHS = '^src/(kafka|rabbitmq|nats|redis|aws|webhook|cloudevents|testing)[.]ts$';
+const OUTSIDE = '^src/(publishers|cloudevents|testing)/';
 const PARTS = '^src/(sequencer|tail|consumer)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -76,6 +80,20 @@ module.exports = {
       to: { path: PARTS },
     },
     {
+      name: 'publishers-know-messages-only',
+      comment: 'A publisher gets messages and answers for them; it sees nothing of the database.',
+      severity: 'error',
+      from: { path: [OUTSIDE, SUBPATHS] },
+      to: { path: '^src/', pathNot: [OUTSIDE, FOUNDATION] },
+    },
+    {
+      name: 'nothing-needs-a-publisher',
+      comment: 'A service that uses no broker of a subpath loads nothing of it.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [OUTSIDE, SUBPATHS] },
+      to: { path: [OUTSIDE, SUBPATHS] },
+    },
+    {
       name: 'the-front-door-is-for-guests',
       comment: 'Inside the library everybody imports the file that has the thing.',
       severity: 'error',
@@ -94,7 +112,7 @@ module.exports = {
       comment: 'What the demo and the examples need, a user needs: it belongs into src/index.ts.',
       severity: 'error',
       from: { path: '^(demo|examples)/' },
-      to: { path: '^src/', pathNot: '^src/index[.]ts$' },
+      to: { path: '^src/', pathNot: ['^src/index[.]ts$', SUBPATHS] },
     },
     {
       name: 'src-stands-alone',

@@ -1,7 +1,16 @@
+import { readFileSync } from 'node:fs';
+
 import { defineConfig } from 'tsup';
 
+const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> };
+
+/** The front door, and a file in src/ for each subpath that package.json names. */
+const subpaths = Object.keys(exports)
+  .filter((path) => path.startsWith('./') && path !== './package.json')
+  .map((path) => path.slice(2));
+
 export default defineConfig({
-  entry: ['src/index.ts'],
+  entry: ['index', ...subpaths].map((name) => `src/${name}.ts`),
   format: ['esm', 'cjs'],
   target: 'node20',
   platform: 'node',

@@ -4,7 +4,10 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests that import the library by its name get the sources; those in test/package get what was built. */
 const sources = {
-  alias: [{ find: /^service-outbox$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) }],
+  alias: [
+    { find: /^service-outbox$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) },
+    { find: /^service-outbox\/(.+)$/, replacement: fileURLToPath(new URL('src/$1.ts', import.meta.url)) },
+  ],
 };
 
 export default defineConfig({
@@ -54,6 +57,18 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        resolve: sources,
+        test: {
+          name: 'brokers',
+          include: ['test/brokers/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          // Each file starts a broker of its own, and some of them are a whole JVM.
+          maxWorkers: 2,
+          sequence: { groupOrder: 5 },
         },
       },
       {

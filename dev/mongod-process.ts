@@ -1,31 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 
-const START_TIMEOUT_MS = 60_000;
-const SHUTDOWN_TIMEOUT_MS = 20_000;
-
-/** One mongod on 127.0.0.1, with the means to harm it. After a `kill9` the data is as the dead process left it. */
-export interface MongodNode {
-  readonly port: number;
-  /** Undefined while it is down. */
-  readonly pid: number | undefined;
-  /** The file that it logs to, in the folder that goes away with it. */
-  readonly log: string;
-  /** Starts it again, on the same data and port; resolves when it takes connections. */
-  restart(): Promise<void>;
-  /** SIGKILL; resolves when the process is gone. */
-  kill9(): Promise<void>;
-  /** SIGTERM: a clean shutdown, in which a primary steps down first. */
-  shutdown(): Promise<void>;
-  /** SIGSTOP: to its clients it hangs. */
-  pause(): void;
-  /** SIGCONT */
-  resume(): void;
-}
+import { ServerProcess } from './server-process.js';
 
 export interface MongodLaunch {
   readonly binary: string;
@@ -35,139 +11,22 @@ export interface MongodLaunch {
   readonly args: readonly string[];
 }
 
-/** What must die with this process: with a handler for each mongod, Node would warn of a leak from the eleventh on. */
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
-
-export class MongodProcess implements MongodNode {
-  readonly port: number;
-  readonly #launch: MongodLaunch;
-  readonly log: string;
-  #child: ChildProcess | undefined;
-
-  constructor(launch: MongodLaunch) {
-    this.port = launch.port;
-    this.#launch = launch;
-    this.log = join(launch.folder, 'mongod.log');
-  }
-
-  get pid(): number | undefined {
-    return this.#child?.pid;
-  }
-
-  async start(): Promise<void> {
-    if (this.#child) throw new Error(`the mongod on port ${this.port} is running already`);
-    const { binary, folder, args } = this.#launch;
-    const data = join(folder, 'data');
-    mkdirSync(data, { recursive: true });
-
-    const [command, ...rest] = [
-      ...dieWithParent(),
-      binary,
-      ...['--dbpath', data, '--port', String(this.port), '--bind_ip', '127.0.0.1', '--nounixsocket'],
+/** One mongod on 127.0.0.1, with data of its own. */
+export function mongodProcess({ binary, folder, port, args }: MongodLaunch): ServerProcess {
+  const data = join(folder, 'data');
+  mkdirSync(data, { recursive: true });
+  return new ServerProcess({
+    name: 'mongod',
+    binary,
+    folder,
+    port,
+    args: [
+      ...['--dbpath', data, '--port', String(port), '--bind_ip', '127.0.0.1', '--nounixsocket'],
       // Several run at once on a small machine: neither half of its memory each, nor 5 % of its disk.
       ...(args.includes('--wiredTigerCacheSizeGB') ? [] : ['--wiredTigerCacheSizeGB', '0.5']),
       ...['--oplogSize', '512'],
       ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
       ...args,
-    ] as [string, ...string[]];
-    // To a file and not to a pipe: a full pipe would stop mongod, and an open one would keep this process alive.
-    const output = openSync(this.log, 'a');
-    // In a process group of its own: the Ctrl-C that asks the demo to finish must not take its database away first.
-    const child = spawn(command, rest, { stdio: ['ignore', output, output], detached: true });
-    closeSync(output);
-    child.unref();
-    running.add(child);
-    this.#child = child;
-    let spawnError: Error | undefined;
-    child.once('error', (error) => {
-      spawnError = error;
-      this.#gone(child);
-    });
-    child.once('exit', () => this.#gone(child));
-
-    const deadline = Date.now() + START_TIMEOUT_MS;
-    while (!(await accepts(this.port))) {
-      if (this.#child !== child) {
-        const why = spawnError ? spawnError.message : this.#lastLines();
-        throw new Error(`mongod did not start on port ${this.port}. ${why}`);
-      }
-      if (Date.now() > deadline) {
-        await this.kill9();
-        throw new Error(`mongod took no connection within ${START_TIMEOUT_MS} ms. ${this.#lastLines()}`);
-      }
-      await delay(20);
-    }
-  }
-
-  async restart(): Promise<void> {
-    if (this.#child) await this.shutdown();
-    await this.start();
-  }
-
-  async kill9(): Promise<void> {
-    await this.#end('SIGKILL');
-  }
-
-  async shutdown(): Promise<void> {
-    const timer = setTimeout(() => this.#child?.kill('SIGKILL'), SHUTDOWN_TIMEOUT_MS);
-    await this.#end('SIGTERM');
-    clearTimeout(timer);
-  }
-
-  pause(): void {
-    this.#child?.kill('SIGSTOP');
-  }
-
-  resume(): void {
-    this.#child?.kill('SIGCONT');
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#child;
-    if (!child) return;
-    // `start` let go of it; while its end is awaited it must keep this process alive again.
-    child.ref();
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
-  }
-
-  #gone(child: ChildProcess): void {
-    running.delete(child);
-    if (this.#child === child) this.#child = undefined;
-  }
-
-  #lastLines(): string {
-    if (!existsSync(this.log)) return 'It wrote no log.';
-    const lines = readFileSync(this.log, 'utf8').trim().split('\n').slice(-12);
-    return `The end of its log:\n${lines.map((line) => `  ${line.slice(0, 400)}`).join('\n')}`;
-  }
-}
-
-/** Removes a folder that held data of processes which are gone. */
-export function removeFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-}
-
-/**
- * The 'exit' handler above does not run when this process is itself killed. Linux can tie a child's life to its
- * parent's; setpriv (util-linux) asks for that and becomes mongod, under the same process id.
- */
-function dieWithParent(): string[] {
-  const setpriv = '/usr/bin/setpriv';
-  return process.platform === 'linux' && existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', '--'] : [];
-}
-
-async function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
+    ],
   });
 }

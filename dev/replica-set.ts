@@ -12,7 +12,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { MongoClient, type Document } from 'mongodb';
 
 import { freePorts } from './free-ports.js';
-import { MongodProcess, removeFolder, type MongodNode } from './mongod-process.js';
+import { mongodProcess } from './mongod-process.js';
+import { removeFolder, type ServerNode, type ServerProcess } from './server-process.js';
 import { resolveMongod, type Mongod } from './mongod.js';
 
 const SET_NAME = 'rs0';
@@ -45,7 +46,7 @@ export interface Server {
   /** For MongoClient or mongoose, with all nodes, and credentials if there are any. */
   readonly uri: string;
   readonly mongod: Mongod;
-  readonly nodes: readonly MongodNode[];
+  readonly nodes: readonly ServerNode[];
   /** Kills every node and removes its data. May be called again. */
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -53,7 +54,7 @@ export interface Server {
 
 export interface ReplicaSet extends Server {
   /** The node that takes writes now; waits for one. */
-  primary(): Promise<MongodNode>;
+  primary(): Promise<ServerNode>;
   /** Waits until every node is the primary or a secondary in step. */
   settled(): Promise<void>;
 }
@@ -67,7 +68,7 @@ export async function startReplicaSet({
 }: ReplicaSetOptions = {}): Promise<ReplicaSet> {
   if (count < 1) throw new RangeError(`a replica set has at least 1 node, got ${count}`);
   const { nodes, ...launched } = await launch(count, ['--replSet', SET_NAME], options);
-  const primary = async (): Promise<MongodNode> => waitFor('a primary', () => first(nodes, isPrimary));
+  const primary = async (): Promise<ServerNode> => waitFor('a primary', () => first(nodes, isPrimary));
   const settled = async (): Promise<void> => {
     await waitFor('a primary', () => first(nodes, isPrimary));
     await waitFor('every node to follow the primary', async () => !(await first(nodes, isBehind)) || undefined);
@@ -108,7 +109,7 @@ export async function startStandalone(options: ServerOptions = {}): Promise<Serv
   }
 }
 
-type Nodes = readonly [MongodProcess, ...MongodProcess[]];
+type Nodes = readonly [ServerProcess, ...ServerProcess[]];
 
 async function launch(count: number, setArgs: readonly string[], options: ServerOptions) {
   const { args = [], auth = false, log } = options;
@@ -118,7 +119,7 @@ async function launch(count: number, setArgs: readonly string[], options: Server
   const authArgs = auth ? accessControl(folder, setArgs.length > 0) : [];
   const nodes = (await freePorts(count)).map((port) => {
     const all = [...setArgs, ...authArgs, ...args];
-    return new MongodProcess({ binary: mongod.binary, folder: join(folder, `node-${port}`), port, args: all });
+    return mongodProcess({ binary: mongod.binary, folder: join(folder, `node-${port}`), port, args: all });
   });
   const stop = async (): Promise<void> => {
     // Nobody will read this data again, so that there is no reason to wait for a clean shutdown.
@@ -135,7 +136,7 @@ async function launch(count: number, setArgs: readonly string[], options: Server
   return { nodes: nodes as unknown as Nodes, mongod, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** What a process that ends without `stop` would leave behind. The handler of mongod-process.ts runs before this one. */
+/** What a process that ends without `stop` would leave behind. The handler of server-process.ts runs before this one. */
 const folders = new Set<string>();
 process.on('exit', () => {
   for (const folder of folders) removeFolder(folder);
@@ -150,28 +151,28 @@ function accessControl(folder: string, isSet: boolean): string[] {
 }
 
 /** The localhost exception lets the first user be created without credentials. Returns the URI's part for it. */
-async function createRoot(node: MongodNode): Promise<string> {
+async function createRoot(node: ServerNode): Promise<string> {
   const password = randomBytes(12).toString('hex');
   await command(node, { createUser: 'root', pwd: password, roles: ['root'] });
   return `root:${password}@`;
 }
 
-async function isPrimary(node: MongodNode): Promise<boolean> {
+async function isPrimary(node: ServerNode): Promise<boolean> {
   return (await hello(node))?.['isWritablePrimary'] === true;
 }
 
-async function isBehind(node: MongodNode): Promise<boolean> {
+async function isBehind(node: ServerNode): Promise<boolean> {
   const state = await hello(node);
   return !(state?.['isWritablePrimary'] === true || state?.['secondary'] === true);
 }
 
 /** Undefined where the node is down. */
-async function hello(node: MongodNode): Promise<Document | undefined> {
+async function hello(node: ServerNode): Promise<Document | undefined> {
   return node.pid === undefined ? undefined : command(node, { hello: 1 }).catch(() => undefined);
 }
 
 /** To this node alone, whatever its state, and without credentials. */
-async function command(node: MongodNode, document: Document): Promise<Document> {
+async function command(node: ServerNode, document: Document): Promise<Document> {
   const client = new MongoClient(`mongodb://127.0.0.1:${node.port}`, {
     directConnection: true,
     serverSelectionTimeoutMS: 5_000,

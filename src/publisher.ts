@@ -6,7 +6,8 @@ export interface Publisher<M extends OutboxMessage> {
    * Publishes an ordered batch and resolves once it is acknowledged. Nothing at all, or an empty `failed`: all are done.
    *
    * A rejection says nothing of any single message: the destination is taken to be down, no attempt is spent, and the
-   * batch is sent again in smaller parts until it is clear whether it is the destination or one message.
+   * batch is sent again in smaller parts until it is clear whether it is the destination or one message. A rejection with
+   * `Unavailable` says that it is the destination: the relay waits for it at once.
    */
   publish: (messages: readonly Delivered<M>[], context: PublishContext) => Promise<void | PublishResult>;
 }

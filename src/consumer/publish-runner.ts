@@ -90,19 +90,24 @@ export class PublishRunner implements Runner {
     } else if (done > 0) this.settlement.apply(outage.accepted(first.order));
   }
 
-  /** A batch that was refused as a whole is halved, down to one message; that one is tried against another one. */
+  /**
+   * A batch that was refused as a whole is halved, down to one message; that one is tried against another one. Where the
+   * destination says that it is down, there is nothing to find out.
+   */
   #refused(tasks: readonly Task[], error: unknown, probe: boolean): void {
     const { outage, window } = this.state;
     const [first] = tasks as readonly [Task];
     if (probe) return this.settlement.failed(first, error, true);
     if (!this.state.aborted) this.state.noteError(error);
+    if (error instanceof Unavailable && !this.state.aborted)
+      return this.settlement.apply(outage.refused(tasks, performance.now()), error);
     this.#batchSize = Math.ceil(tasks.length / 2);
     if (tasks.length > 1 || this.state.aborted) {
       for (const task of tasks) window.giveBack(task);
       return;
     }
     // One that has failed by itself before, and nothing to compare it with.
-    if (first.source === 'failures' && !(error instanceof Unavailable) && window.nextBeside(first) === undefined)
+    if (first.source === 'failures' && window.nextBeside(first) === undefined)
       return this.settlement.convict(first, error);
     first.state = 'held';
     this.settlement.apply(outage.accuse(first, error, performance.now()), error);

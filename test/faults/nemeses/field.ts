@@ -1,4 +1,4 @@
-import type { MongodNode } from '../../../dev/mongod-process.js';
+import type { ServerNode } from '../../../dev/server-process.js';
 import type { Fleet, Member } from '../fleet.js';
 import { rest } from '../processes/context.js';
 import type { Role } from '../processes/task.js';
@@ -67,6 +67,6 @@ export function consumerHolder(field: Field): Promise<Member | undefined> {
   return holderOf(field, `lease:${name}`);
 }
 
-export function nodeName(node: MongodNode): string {
+export function nodeName(node: ServerNode): string {
   return `mongod ${node.port}`;
 }

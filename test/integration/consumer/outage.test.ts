@@ -77,6 +77,15 @@ const ways: [
         { retry: { ...quick, ...retry } },
       ),
   ],
+  [
+    'a publisher that rejects with Unavailable',
+    ({ outbox }, to, retry = {}) =>
+      outbox.relay(
+        'c',
+        { publish: (messages) => Promise.resolve(to.take(messages, () => new Unavailable('down for now'))) },
+        { retry: { ...quick, ...retry } },
+      ),
+  ],
 ];
 
 function expectKeyOrder(taken: Destination['taken']): void {
@@ -216,6 +225,25 @@ it.each(['key', 'strict'] as const)(
     expect(made.of('consumer:outage').map(({ state }) => state)).toEqual(['down', 'up']);
   },
 );
+
+it('a relay whose publisher says that the destination is down does not look for a message to blame', async () => {
+  const made = await watchedOutbox();
+  await made.put(range(1, 40).map((nr) => keyed(nr, `key ${nr}`)));
+  const to = new Destination();
+  to.up = false;
+  made.outbox.relay(
+    'c',
+    { publish: async (messages) => to.take(messages, () => new Unavailable('down for now')) },
+    { retry: { ...quick, initialDelayMs: 20 } },
+  );
+  await waitFor(() => to.refused.length > 6);
+  const [first, ...probes] = to.refused.map(({ positions }) => positions.length);
+  expect(first).toBeGreaterThan(1);
+  expect(probes).toEqual(probes.map(() => 1));
+  to.up = true;
+  await reached(made, 40);
+  expect(to.positions.sort((a, b) => a - b)).toEqual(range(1, 40));
+});
 
 it('strictly, a relay that rejects holds everything, and goes on in order', async () => {
   const made = await watchedOutbox();

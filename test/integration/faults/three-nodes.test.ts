@@ -2,7 +2,7 @@ import { MongoClient, type Document } from 'mongodb';
 import type { Connection } from 'mongoose';
 import { expect, it } from 'vitest';
 
-import type { MongodNode } from '../../../dev/mongod-process.js';
+import type { ServerNode } from '../../../dev/server-process.js';
 import type { Delivered, OutboxEvents, ServiceOutbox } from '../../../src/index.js';
 import { resolveOptions } from '../../../src/options.js';
 import { Store } from '../../../src/store/store.js';
@@ -17,12 +17,12 @@ import { entryAt, exactCollection } from '../../support/raw-log.js';
 const server = ownServer({ nodes: 3, electionTimeoutMs: 1_500 });
 
 /** To one node alone. */
-async function tell(node: MongodNode, command: Document): Promise<void> {
+async function tell(node: ServerNode, command: Document): Promise<void> {
   await using client = new MongoClient(`mongodb://127.0.0.1:${node.port}`, { directConnection: true });
   await client.db('admin').command(command);
 }
 
-async function primaryAmong(nodes: readonly MongodNode[]): Promise<MongodNode | undefined> {
+async function primaryAmong(nodes: readonly ServerNode[]): Promise<ServerNode | undefined> {
   for (const node of nodes) {
     await using client = new MongoClient(`mongodb://127.0.0.1:${node.port}`, { directConnection: true });
     if ((await client.db('admin').command({ hello: 1 }))['isWritablePrimary'] === true) return node;
