@@ -47,6 +47,8 @@ export async function startRabbitmq({ config = [], ...options }: RabbitmqOptions
       name: 'rabbitmq',
       server,
       scheme: 'amqp',
+      // The user that it makes by itself; not every client knows of it.
+      userinfo: 'guest:guest@',
       morePorts: 2,
       launch: ({ folder, port, morePorts: [epmdPort, distPort] }) => {
         for (const each of ['home', 'data', 'log']) mkdirSync(join(folder, each));

@@ -28,7 +28,10 @@ export interface BrokerLaunch {
   /** For people, and the name of the log: "redis". */
   readonly name: string;
   readonly server: ServerBinary;
+  /** "redis" */
   readonly scheme: string;
+  /** @defaultValue none */
+  readonly userinfo?: string;
   /** Further free ports that it needs. */
   readonly morePorts?: number;
   /** How it is started, with its files in that folder. */
@@ -51,7 +54,7 @@ process.on('exit', () => {
 
 /** Starts a broker on free ports, with its data in a folder that goes away with it. */
 export async function startBroker(
-  { name, server, scheme, morePorts: more = 0, launch }: BrokerLaunch,
+  { name, server, scheme, userinfo = '', morePorts: more = 0, launch }: BrokerLaunch,
   { log = console.error }: BrokerOptions = {},
 ): Promise<Broker> {
   log(`${name} ${server.version}: ${server.binary} (${server.source})`);
@@ -79,7 +82,7 @@ export async function startBroker(
     await stop();
     throw error;
   }
-  return { node, version: server.version, url: `${scheme}://127.0.0.1:${port}`, stop };
+  return { node, version: server.version, url: `${scheme}://${userinfo}127.0.0.1:${port}`, stop };
 }
 
 /** The first bytes that a server answers; an empty text where it answers nothing for a second. */

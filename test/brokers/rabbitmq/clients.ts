@@ -1,0 +1,72 @@
+import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
+import { Connection } from 'rabbitmq-client';
+
+import type { ReceivedMessage } from '../../../src/testing.js';
+
+/** What a service does with amqplib: a new channel when the old one is gone. */
+export interface AmqplibService {
+  readonly channel: () => Promise<ConfirmChannel>;
+  close(): Promise<void>;
+}
+
+export function amqplibService(url: string): AmqplibService {
+  let connection: ChannelModel | undefined;
+  let channel: ConfirmChannel | undefined;
+  const open = async (): Promise<ConfirmChannel> => {
+    if (connection === undefined) {
+      const opened = await connect(url);
+      opened.on('error', () => undefined);
+      opened.on('close', () => (connection = channel = undefined));
+      connection = opened;
+    }
+    if (channel === undefined) {
+      const opened = await connection.createConfirmChannel();
+      opened.on('error', () => undefined);
+      opened.on('close', () => (channel = undefined));
+      channel = opened;
+    }
+    return channel;
+  };
+  return { channel: open, close: async () => connection?.close().catch(() => undefined) };
+}
+
+/** Ready to use. */
+export async function rabbitmqClient(url: string): Promise<Connection> {
+  const connection = new Connection({ url, retryLow: 100, retryHigh: 500 });
+  connection.on('error', () => undefined);
+  await connection.onConnect();
+  return connection;
+}
+
+/** Does something on a connection of its own, which is closed then. */
+export async function onChannel<T>(url: string, work: (channel: ConfirmChannel) => Promise<T>): Promise<T> {
+  const connection = await connect(url);
+  connection.on('error', () => undefined);
+  try {
+    const channel = await connection.createConfirmChannel();
+    channel.on('error', () => undefined);
+    return await work(channel);
+  } finally {
+    await connection.close().catch(() => undefined);
+  }
+}
+
+/** Takes out all that a queue holds, in its order. */
+export async function takeAll(url: string, queue: string): Promise<ReceivedMessage[]> {
+  return onChannel(url, async (channel) => {
+    const found: ReceivedMessage[] = [];
+    for (;;) {
+      const message = await channel.get(queue, { noAck: true });
+      if (message === false) return found;
+      const { headers = {}, type } = message.properties as { headers?: Record<string, string>; type: string };
+      found.push({
+        id: headers['id']!,
+        type,
+        data: JSON.parse(message.content.toString()),
+        position: Number(headers['position']),
+        key: headers['key'],
+        headers,
+      });
+    }
+  });
+}

@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+
+import { afterAll, beforeAll, describe, it } from 'vitest';
+
+import { rabbitmqServer, startRabbitmq } from '../../../dev/brokers/rabbitmq.js';
+import { resolveServer } from '../../../dev/brokers/server-binary.js';
+import type { Broker } from '../../../dev/brokers/start-broker.js';
+import type { OutboxMessage } from '../../../src/index.js';
+import { rabbitmqPublisher, type RabbitmqClient } from '../../../src/rabbitmq.js';
+import { publisherCases, type PublisherFixture, type ReceivedMessage } from '../../../src/testing.js';
+import { missingBroker } from '../../support/brokers.js';
+
+import { amqplibService, onChannel, rabbitmqClient, takeAll } from './clients.js';
+
+const missing = await missingBroker('RabbitMQ', () => resolveServer(rabbitmqServer));
+
+describe.skipIf(missing)('the RabbitMQ publisher keeps what a publisher promises', () => {
+  let broker: Broker;
+  beforeAll(async () => {
+    broker = await startRabbitmq();
+  });
+  afterAll(() => broker?.stop());
+
+  interface Client {
+    readonly client: RabbitmqClient | (() => Promise<RabbitmqClient>);
+    close(): Promise<unknown>;
+  }
+  const clients: Record<string, () => Promise<Client>> = {
+    amqplib: async () => {
+      const service = amqplibService(broker.url);
+      return { client: service.channel, close: () => service.close() };
+    },
+    'rabbitmq-client': async () => {
+      const connection = await rabbitmqClient(broker.url);
+      return { client: connection, close: () => connection.close() };
+    },
+  };
+
+  describe.each(Object.entries(clients))('with %s', (_, make) => {
+    async function open(): Promise<PublisherFixture<OutboxMessage>> {
+      const queue = `queue-${randomBytes(6).toString('hex')}`;
+      const received: ReceivedMessage[] = [];
+      await onChannel(broker.url, (channel) => channel.assertQueue(queue, { durable: true }));
+      const { client, close } = await make();
+      return {
+        // The default exchange: no queue has the name of the refused message's type.
+        publisher: rabbitmqPublisher(client, {
+          routingKey: ({ type }) => (type === 'unroutable' ? 'no-queue' : queue),
+        }),
+        refused: { type: 'unroutable' },
+        received: async () => {
+          received.push(...(await takeAll(broker.url, queue)));
+          return received;
+        },
+        down: () => broker.node.kill9(),
+        up: () => broker.node.restart(),
+        clientWorks: async () => {
+          const current = typeof client === 'function' ? await client() : client;
+          return 'ready' in current ? current.ready : current.waitForConfirms().then(() => true);
+        },
+        close: async () => {
+          await close();
+        },
+      };
+    }
+    for (const { name, run } of publisherCases(open)) it(name, run);
+  });
+});
