@@ -12,8 +12,8 @@ export interface AmqplibConfirmChannel {
   ): boolean;
   /** A channel without confirms has none. */
   waitForConfirms(): Promise<void>;
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  removeListener(event: string, listener: (...args: never[]) => void): unknown;
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  removeListener(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 
 export function isAmqplibConfirmChannel(client: object): client is AmqplibConfirmChannel {
@@ -21,10 +21,7 @@ export function isAmqplibConfirmChannel(client: object): client is AmqplibConfir
   return [publish, waitForConfirms, on].every((method) => typeof method === 'function');
 }
 
-interface Emitter {
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  removeListener(event: string, listener: (...args: never[]) => void): unknown;
-}
+type Emitter = Pick<AmqplibConfirmChannel, 'on' | 'removeListener'>;
 interface Return {
   readonly fields: { readonly exchange: string; readonly routingKey: string; readonly replyText: string };
   readonly properties: { readonly headers?: Record<string, unknown> };
@@ -132,7 +129,8 @@ function blocked(reason?: string): AmqpClosed {
   return { text: `the server has blocked the connection${reason === undefined ? '' : `: ${reason}`}` };
 }
 
-function listen(emitter: Emitter, event: string, listener: (...args: never[]) => void): () => void {
-  emitter.on(event, listener);
-  return () => void emitter.removeListener(event, listener);
+function listen<T>(emitter: Emitter, event: string, listener: (value: T) => void): () => void {
+  const untyped = listener as (...args: unknown[]) => void;
+  emitter.on(event, untyped);
+  return () => void emitter.removeListener(event, untyped);
 }

@@ -9,7 +9,7 @@ export interface RabbitmqClientConnection {
   readonly ready: boolean;
   acquire(options: { emitErrorsFromChannel: boolean }): Promise<RabbitmqClientChannel>;
   on(event: 'connection.blocked', listener: (reason: string) => void): unknown;
-  removeListener(event: string, listener: (...args: never[]) => void): unknown;
+  removeListener(event: 'connection.blocked', listener: (reason: string) => void): unknown;
 }
 
 /** Its channel. */

@@ -98,16 +98,26 @@ async function open(
   client: RabbitmqClient | (() => RabbitmqClient | Promise<RabbitmqClient>),
   limits: Limits,
 ): Promise<AmqpSession> {
+  const opening = openNow(client);
   try {
-    return await within({ ...limits, what: 'there was no channel to RabbitMQ' }, async () => {
-      const current = typeof client === 'function' ? await client() : client;
-      checkClient(current);
-      return isAmqplibConfirmChannel(current) ? new AmqplibSession(current) : await openRabbitmqClientSession(current);
-    });
+    return await within({ ...limits, what: 'there was no channel to RabbitMQ' }, () => opening);
   } catch (error) {
-    if (error instanceof OutboxError || error instanceof Unavailable) throw error;
+    // It may still come, and nobody would close it.
+    opening.then(
+      (late) => late.end(),
+      () => undefined,
+    );
+    if (error instanceof OutboxError || error instanceof Unavailable || limits.signal.aborted) throw error;
     throw new Unavailable('there is no channel to RabbitMQ', { cause: error });
   }
+}
+
+async function openNow(
+  client: RabbitmqClient | (() => RabbitmqClient | Promise<RabbitmqClient>),
+): Promise<AmqpSession> {
+  const current = typeof client === 'function' ? await client() : client;
+  checkClient(current);
+  return isAmqplibConfirmChannel(current) ? new AmqplibSession(current) : openRabbitmqClientSession(current);
 }
 
 /** @throws `INVALID_OPTION` */

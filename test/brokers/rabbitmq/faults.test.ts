@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+
+import { rabbitmqServer, startRabbitmq } from '../../../dev/brokers/rabbitmq.js';
+import { resolveServer } from '../../../dev/brokers/server-binary.js';
+import type { Broker } from '../../../dev/brokers/start-broker.js';
+import { Unavailable } from '../../../src/index.js';
+import { rabbitmqPublisher, type RabbitmqClient } from '../../../src/rabbitmq.js';
+import { missingBroker } from '../../support/brokers.js';
+import { checkReceived, relayAll, testMessages } from '../../support/relay-all.js';
+
+import { amqplibService, onChannel, rabbitmqClient, takeAll } from './clients.js';
+
+const missing = await missingBroker('RabbitMQ', () => resolveServer(rabbitmqServer));
+const context = () => ({ signal: new AbortController().signal, consumer: 'test', epoch: 1 });
+
+describe.skipIf(missing)('the RabbitMQ publisher under faults', () => {
+  let broker: Broker;
+  beforeAll(async () => {
+    broker = await startRabbitmq();
+  });
+  afterAll(() => broker?.stop());
+  afterEach(() => broker.node.resume());
+
+  async function makeQueue(): Promise<string> {
+    const queue = `queue-${randomBytes(6).toString('hex')}`;
+    await onChannel(broker.url, (channel) => channel.assertQueue(queue, { durable: true }));
+    return queue;
+  }
+
+  const clients: Record<string, () => Promise<RabbitmqClient | (() => Promise<RabbitmqClient>)>> = {
+    amqplib: async () => {
+      const service = amqplibService(broker.url);
+      onTestFinished(() => service.close());
+      return service.channel;
+    },
+    'rabbitmq-client': async () => {
+      const connection = await rabbitmqClient(broker.url);
+      onTestFinished(() => connection.close());
+      return connection;
+    },
+  };
+
+  describe.each(Object.entries(clients))('with %s', (_, makeClient) => {
+    it('waits for a broker that is down at the start', async () => {
+      const routingKey = await makeQueue();
+      const publisher = rabbitmqPublisher(await makeClient(), { routingKey });
+      const messages = testMessages(20, 5);
+      await broker.node.kill9();
+      const begun = performance.now();
+      await expect(publisher.publish(messages, context())).rejects.toBeInstanceOf(Unavailable);
+      expect(performance.now() - begun).toBeLessThan(5_000);
+      const relayed = relayAll(publisher, messages);
+      await broker.node.restart();
+      expect((await relayed).dead.size).toBe(0);
+      expect(checkReceived(await takeAll(broker.url, routingKey), messages)).toBe(0);
+    });
+
+    it('loses nothing and keeps the order when the broker is killed while it publishes', async () => {
+      const routingKey = await makeQueue();
+      const publisher = rabbitmqPublisher(await makeClient(), { routingKey });
+      const messages = testMessages(1_000, 20);
+      let restarted: Promise<void> | undefined;
+      const { outages, dead } = await relayAll(publisher, messages, {
+        onBatch: (n) => {
+          // Not awaited: the batch is published meanwhile.
+          if (n === 7)
+            restarted = delay(3)
+              .then(() => broker.node.kill9())
+              .then(() => broker.node.restart());
+        },
+      });
+      await restarted;
+      expect(dead.size).toBe(0);
+      expect(outages).toBeGreaterThan(0);
+      expect(checkReceived(await takeAll(broker.url, routingKey), messages)).toBeLessThanOrEqual(50);
+    });
+
+    it('waits for a broker that stands still, and repeats nothing', async () => {
+      const routingKey = await makeQueue();
+      const publisher = rabbitmqPublisher(await makeClient(), { routingKey });
+      const messages = testMessages(300, 7);
+      let resumed: Promise<void> | undefined;
+      const { outages, dead } = await relayAll(publisher, messages, {
+        onBatch: (n) => {
+          if (n !== 3) return;
+          broker.node.pause();
+          resumed = delay(5_000).then(() => broker.node.resume());
+        },
+      });
+      await resumed;
+      expect([outages, dead.size]).toEqual([0, 0]);
+      expect(checkReceived(await takeAll(broker.url, routingKey), messages)).toBe(0);
+    });
+
+    it('takes a broker that confirms nothing for too long to be down', async () => {
+      const routingKey = await makeQueue();
+      const publisher = rabbitmqPublisher(await makeClient(), { routingKey, confirmTimeoutMs: 1_000 });
+      const messages = testMessages(20, 20);
+      await publisher.publish(messages.slice(0, 10), context());
+      broker.node.pause();
+      const late = publisher.publish(messages.slice(10), context());
+      await expect(late).rejects.toThrow(/nothing for 1000 ms|no channel to RabbitMQ for 1000 ms/);
+      await expect(late).rejects.toBeInstanceOf(Unavailable);
+      broker.node.resume();
+      expect((await relayAll(publisher, messages.slice(10))).dead.size).toBe(0);
+      checkReceived(await takeAll(broker.url, routingKey), messages);
+    });
+
+    it('goes on at once when the signal aborts while the broker stands still', async () => {
+      const publisher = rabbitmqPublisher(await makeClient(), { routingKey: await makeQueue() });
+      await publisher.publish(testMessages(1, 1), context());
+      const abort = new AbortController();
+      broker.node.pause();
+      const published = publisher.publish(testMessages(3, 3), { ...context(), signal: abort.signal });
+      abort.abort(new Error('the lease was lost'));
+      await expect(published).rejects.toThrow('the lease was lost');
+      broker.node.resume();
+    });
+  });
+
+  it('is told at once by amqplib when the connection breaks while it waits', async () => {
+    const routingKey = await makeQueue();
+    await onChannel(broker.url, async (channel) => {
+      const publisher = rabbitmqPublisher(channel, { routingKey });
+      await publisher.publish(testMessages(1, 1), context());
+      broker.node.pause();
+      const published = publisher.publish(testMessages(3, 3), context());
+      (channel.connection as unknown as { stream: Socket }).stream.destroy(new Error('reset'));
+      await expect(published).rejects.toBeInstanceOf(Unavailable);
+      broker.node.resume();
+      // It is never open again: a function has to give another one.
+      const begun = performance.now();
+      await expect(publisher.publish(testMessages(1, 1), context())).rejects.toThrow('the channel is closed');
+      expect(performance.now() - begun).toBeLessThan(1_000);
+    });
+  });
+});
+
+describe.skipIf(missing)('a RabbitMQ that is out of memory', () => {
+  let broker: Broker;
+  beforeAll(async () => {
+    broker = await startRabbitmq({ config: ['vm_memory_high_watermark.absolute = 1MB'] });
+  });
+  afterAll(() => broker?.stop());
+
+  it.each(['amqplib', 'rabbitmq-client'])('is an outage, with %s', async (name) => {
+    await onChannel(broker.url, (channel) => channel.assertQueue('queue', { durable: true }));
+    const service = amqplibService(broker.url);
+    const client = name === 'amqplib' ? service.channel : await rabbitmqClient(broker.url);
+    const publisher = rabbitmqPublisher(client, { routingKey: 'queue' });
+    const begun = performance.now();
+    const first = publisher.publish(testMessages(3, 3), context());
+    await expect(first).rejects.toBeInstanceOf(Unavailable);
+    await expect(first).rejects.toThrow('blocked');
+    await expect(publisher.publish(testMessages(3, 3), context())).rejects.toThrow('blocked');
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    if ('unsafeDestroy' in client) client.unsafeDestroy();
+    await service.close();
+  });
+});
