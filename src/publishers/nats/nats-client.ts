@@ -2,7 +2,7 @@ import { OutboxError, shown } from '../../errors.js';
 
 /** A JetStream client: `jetstream(connection)` of @nats-io/jetstream 3, or `connection.jetstream()` of nats 2. */
 export interface NatsJetStreamClient {
-  publish(subject: string, payload: Uint8Array, options: NatsPublishOptions): Promise<NatsAcknowledgement>;
+  publish(subject: string, payload: Uint8Array, options?: NatsPublishOptions): Promise<NatsAcknowledgement>;
   jetstreamManager(checkApi?: boolean): Promise<NatsJetStreamManager>;
 }
 
