@@ -12,20 +12,25 @@ export interface NatsClient {
   close(): Promise<void>;
 }
 
+export interface NatsUser {
+  readonly user: string;
+  readonly pass: string;
+}
+
 const patient = { maxReconnectAttempts: -1, reconnectTimeWait: 100 };
 
 /** Each client, as a service makes it. */
-export const natsClients: Readonly<Record<string, (servers: string) => Promise<NatsClient>>> = {
-  '@nats-io/jetstream 3': async (servers) => {
-    const connection = await connect({ servers, ...patient });
+export const natsClients: Readonly<Record<string, (servers: string, user?: NatsUser) => Promise<NatsClient>>> = {
+  '@nats-io/jetstream 3': async (servers, user) => {
+    const connection = await connect({ servers, ...patient, ...user });
     return {
       jetstream: jetstream(connection),
       works: () => connection.flush().then(() => true),
       close: () => connection.close(),
     };
   },
-  'nats 2': async (servers) => {
-    const connection = await connect2({ servers, ...patient });
+  'nats 2': async (servers, user) => {
+    const connection = await connect2({ servers, ...patient, ...user });
     return {
       jetstream: connection.jetstream(),
       works: () => connection.flush().then(() => true),
@@ -35,12 +40,8 @@ export const natsClients: Readonly<Record<string, (servers: string) => Promise<N
 };
 
 /** Does something on a connection of its own, which is closed then. */
-export async function onConnection<T>(
-  servers: string,
-  work: (connection: NatsConnection) => Promise<T>,
-  options: { readonly user?: string; readonly pass?: string } = {},
-): Promise<T> {
-  const connection = await connect({ servers, ...options });
+export async function onConnection<T>(servers: string, work: (connection: NatsConnection) => Promise<T>): Promise<T> {
+  const connection = await connect({ servers });
   try {
     return await work(connection);
   } finally {

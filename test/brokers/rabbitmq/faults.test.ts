@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
@@ -10,6 +9,7 @@ import type { Broker } from '../../../dev/brokers/start-broker.js';
 import { Unavailable } from '../../../src/index.js';
 import { rabbitmqPublisher, type RabbitmqClient } from '../../../src/rabbitmq.js';
 import { missingBroker } from '../../support/brokers.js';
+import { itSurvivesFaults } from '../../support/it-survives-faults.js';
 import { checkReceived, relayAll, testMessages } from '../../support/relay-all.js';
 
 import { amqplibService, onChannel, rabbitmqClient, takeAll } from './clients.js';
@@ -31,74 +31,40 @@ describe.skipIf(missing)('the RabbitMQ publisher under faults', () => {
     return queue;
   }
 
-  const clients: Record<string, () => Promise<RabbitmqClient | (() => Promise<RabbitmqClient>)>> = {
+  interface Client {
+    readonly client: RabbitmqClient | (() => Promise<RabbitmqClient>);
+    close(): Promise<unknown>;
+  }
+  const clients: Record<string, () => Promise<Client>> = {
     amqplib: async () => {
       const service = amqplibService(broker.url);
-      onTestFinished(() => service.close());
-      return service.channel;
+      return { client: service.channel, close: () => service.close() };
     },
     'rabbitmq-client': async () => {
       const connection = await rabbitmqClient(broker.url);
-      onTestFinished(() => connection.close());
-      return connection;
+      return { client: connection, close: () => connection.close() };
     },
   };
 
   describe.each(Object.entries(clients))('with %s', (_, makeClient) => {
-    it('waits for a broker that is down at the start', async () => {
-      const routingKey = await makeQueue();
-      const publisher = rabbitmqPublisher(await makeClient(), { routingKey });
-      const messages = testMessages(20, 5);
-      await broker.node.kill9();
-      const begun = performance.now();
-      await expect(publisher.publish(messages, context())).rejects.toBeInstanceOf(Unavailable);
-      expect(performance.now() - begun).toBeLessThan(5_000);
-      const relayed = relayAll(publisher, messages);
-      await broker.node.restart();
-      expect((await relayed).dead.size).toBe(0);
-      expect(checkReceived(await takeAll(broker.url, routingKey), messages)).toBe(0);
-    });
-
-    it('loses nothing and keeps the order when the broker is killed while it publishes', async () => {
-      const routingKey = await makeQueue();
-      const publisher = rabbitmqPublisher(await makeClient(), { routingKey });
-      const messages = testMessages(1_000, 20);
-      let restarted: Promise<void> | undefined;
-      const { outages, dead } = await relayAll(publisher, messages, {
-        onBatch: (n) => {
-          // Not awaited: the batch is published meanwhile.
-          if (n === 7)
-            restarted = delay(3)
-              .then(() => broker.node.kill9())
-              .then(() => broker.node.restart());
-        },
-      });
-      await restarted;
-      expect(dead.size).toBe(0);
-      expect(outages).toBeGreaterThan(0);
-      expect(checkReceived(await takeAll(broker.url, routingKey), messages)).toBeLessThanOrEqual(50);
-    });
-
-    it('waits for a broker that stands still, and repeats nothing', async () => {
-      const routingKey = await makeQueue();
-      const publisher = rabbitmqPublisher(await makeClient(), { routingKey });
-      const messages = testMessages(300, 7);
-      let resumed: Promise<void> | undefined;
-      const { outages, dead } = await relayAll(publisher, messages, {
-        onBatch: (n) => {
-          if (n !== 3) return;
-          broker.node.pause();
-          resumed = delay(5_000).then(() => broker.node.resume());
-        },
-      });
-      await resumed;
-      expect([outages, dead.size]).toEqual([0, 0]);
-      expect(checkReceived(await takeAll(broker.url, routingKey), messages)).toBe(0);
-    });
+    itSurvivesFaults(
+      () => broker.node,
+      async () => {
+        const routingKey = await makeQueue();
+        const { client, close } = await makeClient();
+        return {
+          publisher: rabbitmqPublisher(client, { routingKey }),
+          received: () => takeAll(broker.url, routingKey),
+          close,
+        };
+      },
+    );
 
     it('takes a broker that confirms nothing for too long to be down', async () => {
       const routingKey = await makeQueue();
-      const publisher = rabbitmqPublisher(await makeClient(), { routingKey, confirmTimeoutMs: 1_000 });
+      const { client, close } = await makeClient();
+      onTestFinished(async () => void (await close()));
+      const publisher = rabbitmqPublisher(client, { routingKey, confirmTimeoutMs: 1_000 });
       const messages = testMessages(20, 20);
       await publisher.publish(messages.slice(0, 10), context());
       broker.node.pause();
@@ -108,17 +74,6 @@ describe.skipIf(missing)('the RabbitMQ publisher under faults', () => {
       broker.node.resume();
       expect((await relayAll(publisher, messages.slice(10))).dead.size).toBe(0);
       checkReceived(await takeAll(broker.url, routingKey), messages);
-    });
-
-    it('goes on at once when the signal aborts while the broker stands still', async () => {
-      const publisher = rabbitmqPublisher(await makeClient(), { routingKey: await makeQueue() });
-      await publisher.publish(testMessages(1, 1), context());
-      const abort = new AbortController();
-      broker.node.pause();
-      const published = publisher.publish(testMessages(3, 3), { ...context(), signal: abort.signal });
-      abort.abort(new Error('the lease was lost'));
-      await expect(published).rejects.toThrow('the lease was lost');
-      broker.node.resume();
     });
   });
 
