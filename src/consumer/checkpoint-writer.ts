@@ -123,7 +123,7 @@ export class CheckpointWriter {
       this.#busy = false;
     }
     if (this.solo.mark === marked) this.solo.isUnwritten = false;
-    this.#stored = { ...mark, begun };
+    this.#store(mark, begun);
     this.#begunStored = reached;
     this.#changes = this.#changes.slice(changes.length);
     for (const { committed } of changes) committed?.();
@@ -146,13 +146,18 @@ export class CheckpointWriter {
   /** A handler's transaction has stored this. */
   applied(progress: Progress): void {
     this.reach.advance();
-    this.#stored = { position: progress.position, bytes: progress.bytes, begun: progress.begun ?? 0 };
+    this.#store(progress, progress.begun ?? 0);
     this.#begunStored = this.reach.begun.reached;
   }
 
+  /** The inherited ones stay in mind until that is stored: a handler's transaction may fail, and the mark is lower then. */
   #handled(mark: LogMark, own: readonly number[]): number[] {
-    this.#inherited = this.#inherited.filter((position) => position > mark.position);
-    return [...this.#inherited, ...own];
+    return [...this.#inherited.filter((position) => position > mark.position), ...own];
+  }
+
+  #store({ position, bytes }: LogMark, begun: number): void {
+    this.#stored = { position, bytes, begun };
+    this.#inherited = this.#inherited.filter((handled) => handled > position);
   }
 
   /** A transaction whose outcome is unknown could otherwise move the checkpoint behind our back. */

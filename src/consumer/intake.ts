@@ -70,13 +70,17 @@ export class Intake {
       return;
     }
     const { checkpoint, options, work, consumer } = this.state.setup;
-    const { window, solo } = this.state;
+    const { window, solo, running } = this.state;
     const entries = page.value;
     const failed = await this.failures.failedAmong(
       (entries[0] as StoredEntry)._id,
       (entries.at(-1) as StoredEntry)._id,
     );
     const handled = checkpoint.handled.length > 0 ? new Set(checkpoint.handled) : undefined;
+    // The transaction of one that is run may have removed its record already, though nobody here knows yet.
+    const beingRun = new Set(
+      [...running.keys()].filter(({ source }) => source === 'failures').map((task) => task.position),
+    );
     for (const entry of entries) {
       const { _id: position, bytes } = entry;
       const type = entry.type as string;
@@ -84,7 +88,7 @@ export class Intake {
       this.#bytes = bytes;
       const filtered = options.types !== undefined && !options.types.has(type);
       const isDone = handled?.has(position) === true || window.reach.hasEndedApart(position);
-      if (filtered || failed.has(position) || isDone) {
+      if (filtered || failed.has(position) || beingRun.has(position) || isDone) {
         window.reach.skip({ position, bytes });
         continue;
       }
