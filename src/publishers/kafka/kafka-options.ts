@@ -1,0 +1,58 @@
+import type { Delivered, OutboxMessage } from '../../message.js';
+import { shown } from '../../errors.js';
+import { checkKnown, checkWholeNumbers, checkWord, invalidOption } from '../../internal/check-options.js';
+import { checkTextOf, type TextOf } from '../by-message.js';
+import type { KafkaBytes } from './kafka-record.js';
+
+/** What becomes of a message in Kafka. */
+export interface KafkaPublisherOptions<M extends OutboxMessage> {
+  /** Where a message goes: a topic, or a function that gives one for each message. */
+  readonly topic: TextOf<M>;
+  /** What the partition is chosen by: records of one key are kept in order. @defaultValue the message's key, else its id */
+  readonly key?: (message: Delivered<M>) => KafkaBytes;
+  /**
+   * What is stored; null is a tombstone. @defaultValue JSON of the message's data: a Map is an object, a bigint or Decimal128
+   * a string of its digits, bytes are base64
+   */
+  readonly value?: (message: Delivered<M>) => KafkaBytes;
+  /**
+   * Further headers, beside the message's own and `id`, `type`, `position` and `created`, which none of them can replace.
+   * Those with the value undefined are left out. @defaultValue none
+   */
+  readonly headers?: (message: Delivered<M>) => Readonly<Record<string, string | undefined>>;
+  /**
+   * How a message looks: `"plain"`: headers as above. `"debezium"`: as the outbox event router of Debezium lays it out, with
+   * `eventType` in the place of the header `type`. @defaultValue `"plain"`
+   */
+  readonly format?: 'plain' | 'debezium';
+  /**
+   * Most bytes of one request, from which on a batch is sent in several, one after another; a larger message goes alone.
+   * 1,024 to 1,073,741,824. Half or less of the topic's `max.message.bytes` (default 1 MiB), which counts for a whole record
+   * batch. @defaultValue `524288`
+   */
+  readonly maxRequestBytes?: number;
+}
+
+const known: readonly (keyof KafkaPublisherOptions<OutboxMessage>)[] = [
+  'topic',
+  'key',
+  'value',
+  'headers',
+  'format',
+  'maxRequestBytes',
+];
+
+export const kafkaDefaults = { format: 'plain', maxRequestBytes: 512 * 1024 } as const;
+
+/** @throws `INVALID_OPTION` */
+export function checkKafkaOptions(options: unknown): void {
+  checkKnown(options, known);
+  const { topic, format, key, value, headers } = options as Record<string, unknown>;
+  checkTextOf('topic', topic, true);
+  checkWord('format', format, ['plain', 'debezium']);
+  for (const [name, given] of Object.entries({ key, value, headers })) {
+    if (given !== undefined && typeof given !== 'function')
+      throw invalidOption(name, 'must be a function of the message', `got ${shown(given)}`);
+  }
+  checkWholeNumbers(options, { maxRequestBytes: [1024, 1024 ** 3] });
+}

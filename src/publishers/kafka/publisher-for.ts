@@ -1,0 +1,42 @@
+import type { OutboxMessage } from '../../message.js';
+import type { Publisher } from '../../publisher.js';
+import { abandonable, abandoned } from '../../internal/abort.js';
+import { inTurn } from '../../internal/session-queue.js';
+import { checkKafkaOptions, kafkaDefaults, type KafkaPublisherOptions } from './kafka-options.js';
+import { kafkaRecord, type KafkaRecord } from './kafka-record.js';
+import { publishPortions, type SendRecords } from './publish-portions.js';
+
+/** How one client sends. */
+export interface KafkaClient {
+  readonly send: SendRecords;
+  /** Throws for a record that this client would not store as it is. */
+  readonly checkRecord: ((record: KafkaRecord) => void) | undefined;
+}
+
+/**
+ * A publisher over one producer; two of them on the same producer take turns, since clients store what is sent at once out
+ * of order, or lose it.
+ */
+export function publisherFor<M extends OutboxMessage>(
+  producer: object,
+  given: KafkaPublisherOptions<M>,
+  { send, checkRecord }: KafkaClient,
+): Publisher<M> {
+  checkKafkaOptions(given);
+  const options = { ...kafkaDefaults, ...given };
+  const toRecord = (message: Parameters<typeof kafkaRecord<M>>[0]): KafkaRecord => {
+    const record = kafkaRecord(message, options);
+    checkRecord?.(record);
+    return record;
+  };
+  return {
+    publish: async (messages, { signal }) => {
+      const { maxRequestBytes } = options;
+      const run = inTurn(producer, () => publishPortions(messages, signal, { toRecord, send, maxRequestBytes }));
+      // A client tries for long; whoever has lost the lease need not wait for it, but what is sent next does.
+      const outcome = await abandonable(run, signal);
+      if (outcome === abandoned) throw signal.reason;
+      return outcome;
+    },
+  };
+}
