@@ -64,6 +64,7 @@ export default defineConfig({
         test: {
           name: 'brokers',
           include: ['test/brokers/**/*.test.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           // Each file starts a broker of its own, and some of them are a whole JVM.
