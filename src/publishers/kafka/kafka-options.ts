@@ -1,3 +1,5 @@
+import type { ContentMode } from '../../cloudevents/cloud-event.js';
+import { checkCloudEventOptions, type CloudEventOptions } from '../../cloudevents/cloud-event-options.js';
 import type { Delivered, OutboxMessage } from '../../message.js';
 import { shown } from '../../errors.js';
 import { checkKnown, checkWholeNumbers, checkWord, invalidOption } from '../../internal/check-options.js';
@@ -22,9 +24,15 @@ export interface KafkaPublisherOptions<M extends OutboxMessage> {
   readonly headers?: (message: Delivered<M>) => Readonly<Record<string, string | undefined>>;
   /**
    * How a message looks: `"plain"`: headers as above. `"debezium"`: as the outbox event router of Debezium lays it out, with
-   * `eventType` in the place of the header `type`. @defaultValue `"plain"`
+   * `eventType` in the place of the header `type`. `"cloudevents"`: as CloudEvents 1.0 in the binding for Kafka, which has
+   * the metadata its own way; see `cloudEvents`. @defaultValue `"plain"`
    */
-  readonly format?: 'plain' | 'debezium';
+  readonly format?: 'plain' | 'debezium' | 'cloudevents';
+  /** With `format: "cloudevents"`, and only with it: `source` is required there, see `service-outbox/cloudevents`. */
+  readonly cloudEvents?: CloudEventOptions<M> & {
+    /** Attributes as headers, or everything in the value as JSON. @defaultValue `"binary"` */
+    readonly mode?: ContentMode;
+  };
   /**
    * Most bytes of one request, from which on a batch is sent in several, one after another; a larger message goes alone.
    * 1,024 to 1,073,741,824. Half or less of the topic's `max.message.bytes` (default 1 MiB), which counts for a whole record
@@ -39,6 +47,7 @@ const known: readonly (keyof KafkaPublisherOptions<OutboxMessage>)[] = [
   'value',
   'headers',
   'format',
+  'cloudEvents',
   'maxRequestBytes',
 ];
 
@@ -47,9 +56,27 @@ export const kafkaDefaults = { format: 'plain', maxRequestBytes: 512 * 1024 } as
 /** @throws `INVALID_OPTION` */
 export function checkKafkaOptions(options: unknown): void {
   checkKnown(options, known);
-  const { topic, format, key, value, headers } = options as Record<string, unknown>;
+  const { topic, format, cloudEvents, key, value, headers } = options as Record<string, unknown>;
   checkTextOf('topic', topic, true);
-  checkWord('format', format, ['plain', 'debezium']);
+  checkWord('format', format, ['plain', 'debezium', 'cloudevents']);
+  if ((format === 'cloudevents') !== (cloudEvents !== undefined))
+    throw invalidOption(
+      'cloudEvents',
+      'goes with format: "cloudevents", and has the source',
+      `got format ${shown(format)}`,
+    );
+  if (cloudEvents !== undefined) {
+    checkKnown(cloudEvents, ['source', 'subject', 'extensions', 'mode'], 'cloudEvents.');
+    const { mode, ...event } = cloudEvents as Record<string, unknown>;
+    checkWord('cloudEvents.mode', mode, ['binary', 'structured']);
+    checkCloudEventOptions(event);
+    if (value !== undefined)
+      throw invalidOption(
+        'value',
+        'is what format: "cloudevents" makes of the data',
+        'leave it out, or choose another format',
+      );
+  }
   for (const [name, given] of Object.entries({ key, value, headers })) {
     if (given !== undefined && typeof given !== 'function')
       throw invalidOption(name, 'must be a function of the message', `got ${shown(given)}`);

@@ -1,3 +1,6 @@
+import { toCloudEvent } from '../../cloudevents/to-cloud-event.js';
+import { toKafka } from '../../cloudevents/kafka-binding.js';
+import { defined } from '../../internal/check-options.js';
 import type { Delivered, OutboxMessage } from '../../message.js';
 import { shown } from '../../errors.js';
 import { PermanentError } from '../../verdict.js';
@@ -39,9 +42,14 @@ export function kafkaRecord<M extends OutboxMessage>(
 /** The default value, and the headers. */
 function formatOf<M extends OutboxMessage>(
   message: Delivered<M>,
-  { format = 'plain' }: KafkaPublisherOptions<M>,
+  { format = 'plain', cloudEvents }: KafkaPublisherOptions<M>,
   more: Readonly<Record<string, string | undefined>>,
 ): Pick<KafkaRecord, 'headers'> & { value: string } {
+  if (cloudEvents !== undefined) {
+    const { mode, ...event } = cloudEvents;
+    const { headers, value } = toKafka(toCloudEvent(message, event), mode);
+    return { value, headers: { ...(defined(more) as Record<string, string>), ...headers } };
+  }
   const value = toJson(message.data);
   if (format === 'plain') return { value, headers: messageHeaders(message, more) };
   // https://debezium.io/documentation/reference/stable/transformations/outbox-event-router.html
