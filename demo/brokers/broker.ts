@@ -1,4 +1,4 @@
-import type { Delivered, OutboxMessage } from 'service-outbox';
+import type { OutboxMessage, Publisher } from 'service-outbox';
 
 /** One message as it is found in the broker. */
 export interface BrokerRecord {
@@ -25,9 +25,7 @@ export interface Topic {
   remove(): Promise<void>;
 }
 
-/** What the relay has of a topic. */
-export interface TopicWriter {
-  /** Resolves when the broker has the messages, in this order, and will not lose them. */
-  publish(messages: readonly Delivered<OutboxMessage>[]): Promise<void>;
+/** What the relay has of a topic: a publisher that resolves when the broker has the messages, in this order, for good. */
+export interface TopicWriter extends Publisher<OutboxMessage> {
   close(): Promise<void>;
 }

@@ -3,16 +3,16 @@
  *
  *     MONGO_URI='mongodb://localhost:27017/shop?replicaSet=rs0' KAFKA_BROKERS=localhost:9092 npx tsx examples/consumers/relay-to-kafka.ts
  */
-import { Kafka, logLevel, type Message as KafkaRecord } from 'kafkajs';
+import { Kafka, logLevel } from 'kafkajs';
 import mongoose from 'mongoose';
-import { ServiceOutbox, type Delivered, type Publisher } from 'service-outbox';
+import { ServiceOutbox, type Publisher } from 'service-outbox';
+import { kafkaPublisher } from 'service-outbox/kafka';
 
 type Message =
   | { type: 'order_created'; data: { ordernr: number } }
   | { type: 'order_paid'; data: { ordernr: number; amount: number } };
 
 const topic = 'orders-relayed';
-const allReplicas = -1;
 
 const outbox = new ServiceOutbox<Message>('RelayExample', {
   order_created: { data: { ordernr: { type: Number, required: true } } },
@@ -26,17 +26,16 @@ const kafka = new Kafka({
 });
 const producer = kafka.producer({ allowAutoTopicCreation: true });
 
-function toRecord({ id, key, type, position, headers, data }: Delivered<Message>): KafkaRecord {
-  // Records of one key are in one partition, where they keep their order. Consumers recognise a repeat by the id.
-  return { key: key ?? id, value: JSON.stringify(data), headers: { ...headers, id, type, position: String(position) } };
-}
+// One awaited request a batch, acknowledged by all replicas; records of one key are in one partition, where they keep
+// their order. Consumers recognise a repeat by the header `id`.
+const toKafka = kafkaPublisher<Message>(producer, { topic });
 
 const publisher: Publisher<Message> = {
-  async publish(messages, { consumer }) {
-    // Resolves when all replicas have the batch. What it rejects with is an outage: the relay backs off and sends again.
-    await producer.send({ topic, acks: allReplicas, messages: messages.map(toRecord) });
+  async publish(messages, context) {
+    const result = await toKafka.publish(messages, context);
     const [first, last] = [messages[0], messages.at(-1)];
-    console.log(`${consumer}: published ${messages.length}, positions ${first?.position} to ${last?.position}`);
+    console.log(`${context.consumer}: published ${messages.length}, positions ${first?.position} to ${last?.position}`);
+    return result;
   },
 };
 

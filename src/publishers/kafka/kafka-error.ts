@@ -53,7 +53,11 @@ const networkCodes = /^(ECONN|EPIPE|EHOST|ENET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)/;
 /** In this order: what is said of a record says more than what is said of the way to the brokers. */
 const tellingFirst: readonly KafkaErrorKind[] = ['record refused', 'topic refused', 'unavailable', 'unknown'];
 
+/** @platformatic/kafka has a word of its own for a topic that is missing. */
+const unknownTopicText = /^Unknown topic /;
+
 interface ErrorShape {
+  readonly message?: unknown;
   readonly name?: unknown;
   readonly type?: unknown;
   readonly apiId?: unknown;
@@ -83,7 +87,8 @@ function chainOf(error: unknown, seen = new Set<object>()): ErrorShape[] {
   return [shape, ...[shape.cause, shape.originalError, ...parts].flatMap((inner) => chainOf(inner, seen))];
 }
 
-function kindOf({ name, type, apiId, code, retriable, canRetry }: ErrorShape): KafkaErrorKind {
+function kindOf({ name, type, apiId, code, message, retriable, canRetry }: ErrorShape): KafkaErrorKind {
+  if (code === 'PLT_KFK_USER' && typeof message === 'string' && unknownTopicText.test(message)) return 'topic refused';
   for (const word of [type, apiId, code, name]) {
     const known = typeof word === 'string' && Object.hasOwn(byName, word) ? byName[word] : undefined;
     if (known !== undefined) return known;

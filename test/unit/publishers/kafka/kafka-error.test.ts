@@ -66,6 +66,8 @@ describe('what an error says', () => {
     ],
     ['platformatic: network', { code: 'PLT_KFK_NETWORK', canRetry: true }, 'unavailable'],
     ['platformatic: credentials', { code: 'PLT_KFK_AUTHENTICATION', canRetry: false }, 'topic refused'],
+    ['platformatic: no such topic', { code: 'PLT_KFK_USER', message: 'Unknown topic orders.' }, 'topic refused'],
+    ['platformatic: another mistake', { code: 'PLT_KFK_USER', message: 'Cannot begin a transaction' }, 'unknown'],
     ['a socket', { code: 'ECONNRESET' }, 'unavailable'],
     ['anything else', {}, 'unknown'],
     ['a code of somebody else', { code: 'ERR_INVALID_ARG_TYPE' }, 'unknown'],
