@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { createRequire, isBuiltin } from 'node:module';
 import { join } from 'node:path';
 
 import ts from 'typescript';
@@ -7,6 +8,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startReplicaSet, type ReplicaSet } from '../../dev/replica-set.js';
 import { createProject, ensureBuilt, root, type Project } from '../support/built-package.js';
+
+const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object };
+/** "kafka", "rabbitmq" … */
+const subpaths = Object.keys(exports)
+  .filter((path) => path !== '.' && path !== './package.json')
+  .map((path) => path.slice(2));
 
 let project: Project;
 let set: ReplicaSet;
@@ -19,10 +26,15 @@ afterAll(async () => {
 });
 
 /** The names that a declaration file exports. */
-async function declaredIn(file: string): Promise<string[]> {
-  const text = await readFile(join(root, 'dist', file), 'utf8');
-  const names = [...text.matchAll(/^export \{([^}]*)\};?$/gm)].flatMap(([, list = '']) => list.split(','));
-  return names.map((name) => name.trim().replace(/^type /, '')).sort();
+function declaredIn(file: string): string[] {
+  const path = join(root, 'dist', file);
+  const program = ts.createProgram([path], {
+    moduleResolution: ts.ModuleResolutionKind.Node16,
+    module: ts.ModuleKind.Node16,
+  });
+  const source = program.getSourceFile(path);
+  const module = source && program.getTypeChecker().getSymbolAtLocation(source);
+  return (module ? program.getTypeChecker().getExportsOfModule(module) : []).map(({ name }) => name).sort();
 }
 
 describe('what is published', () => {
@@ -74,27 +86,59 @@ describe('what is published', () => {
     expect(Object.keys(cjs).sort()).toEqual(values);
   });
 
-  it('declares these values and types, for ESM and for CommonJS', async () => {
-    expect(await declaredIn('index.d.ts')).toEqual([...values, ...types].sort());
-    expect(await declaredIn('index.d.cts')).toEqual([...values, ...types].sort());
+  it('declares these values and types, for ESM and for CommonJS', () => {
+    expect(declaredIn('index.d.ts')).toEqual([...values, ...types].sort());
+    expect(declaredIn('index.d.cts')).toEqual([...values, ...types].sort());
   });
 
-  it('is these files, and no others', () => {
-    const built = ['index.cjs', 'index.cjs.map', 'index.d.cts', 'index.d.ts', 'index.js', 'index.js.map'];
+  it('is what was built and these files, and no others', async () => {
+    const built = await readdir(join(root, 'dist'));
+    for (const name of ['index', ...subpaths])
+      for (const file of outputsOf(name)) expect(built, `the output ${file}`).toContain(file);
+    // Parts that several of them share; tsup names them by their content.
+    const shared = /^[\w-]+-[\w-]{8}[.](js|js[.]map|d[.]ts|d[.]cts)$/;
+    const all = ['index', ...subpaths].flatMap(outputsOf);
+    expect(built.filter((file) => !all.includes(file) && !shared.test(file))).toEqual([]);
     expect([...project.packed].sort()).toEqual(
       [...built.map((file) => `dist/${file}`), 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'].sort(),
     );
   });
 
   it('holds no copy of mongoose, of its driver or of @most', async () => {
-    const imports = /^import [^;]*from ["']([^"']+)["']|\brequire\(["']([^"']+)["']\)/gm;
-    for (const file of ['index.js', 'index.cjs']) {
-      const text = await readFile(join(root, 'dist', file), 'utf8');
-      const names = [...text.matchAll(imports)].map(([, esm, cjs]) => (esm ?? cjs ?? '').replace('node:', ''));
-      expect([...new Set(names)].sort(), file).toEqual(['@most/scheduler', 'crypto', 'mongoose', 'os']);
-    }
+    for (const file of ['index.js', 'index.cjs'])
+      expect(await importsOf(file), file).toEqual(['@most/scheduler', 'crypto', 'mongoose', 'os']);
+  });
+
+  it.each(subpaths)('%s needs nothing but Node: neither mongoose nor the client of a broker', async (name) => {
+    for (const file of [`${name}.js`, `${name}.cjs`])
+      expect(
+        (await importsOf(file)).filter((imported) => !isBuiltin(imported)),
+        file,
+      ).toEqual([]);
   });
 });
+
+/** What is built of a subpath. */
+function outputsOf(name: string): string[] {
+  return ['cjs', 'cjs.map', 'd.cts', 'd.ts', 'js', 'js.map'].map((ending) => `${name}.${ending}`);
+}
+
+/** What a built file loads when it is loaded, by way of the parts that it shares with others too. */
+async function importsOf(file: string): Promise<string[]> {
+  const imports =
+    /^(?:import|export) [^;]*?from ["']([^"']+)["']|^import ["']([^"']+)["']|\brequire\(["']([^"']+)["']\)/gm;
+  const found = new Set<string>();
+  const files = [file];
+  for (let next = files.pop(); next !== undefined; next = files.pop()) {
+    const text = await readFile(join(root, 'dist', next), 'utf8');
+    for (const [, from, bare, required] of text.matchAll(imports)) {
+      const name = from ?? bare ?? required ?? '';
+      if (name.startsWith('./')) files.push(name);
+      else found.add(name.replace('node:', ''));
+    }
+  }
+  return [...found].sort();
+}
 
 /** Puts an order in a transaction, and prints what the log delivers. */
 const example = `
@@ -135,6 +179,17 @@ describe('installed in a project', () => {
     });
     const output = await project.node('example.cjs', { URI: set.uri, DATABASE: 'required' });
     expect(JSON.parse(output)).toEqual(delivered);
+  });
+
+  it.each(subpaths)('has %s, imported and required, with no client of a broker installed', async (name) => {
+    const print = 'console.log(Object.keys(library).sort().join())';
+    await project.write({
+      'subpath.mjs': `import * as library from 'service-outbox/${name}';\n${print}`,
+      'subpath.cjs': `const library = require('service-outbox/${name}');\n${print}`,
+    });
+    const [imported, required] = [await project.node('subpath.mjs'), await project.node('subpath.cjs')];
+    expect(imported.trim()).not.toBe('');
+    expect(required).toBe(imported);
   });
 
   it('is one library where it is both: errors are recognised, and a name is taken once', async () => {
