@@ -1,6 +1,13 @@
+import { createRequire } from 'node:module';
+
 import { Producer as PlatformaticProducer } from '@platformatic/kafka';
 
-import { kafkaPublisher, platformaticKafkaPublisher, type KafkaPublisherOptions } from '../../../src/kafka.js';
+import {
+  kafkaPublisher,
+  platformaticKafkaPublisher,
+  type KafkaJsProducer,
+  type KafkaPublisherOptions,
+} from '../../../src/kafka.js';
 import type { OutboxMessage, Publisher } from '../../../src/index.js';
 import { kafkaClient } from './kafka-topic.js';
 
@@ -44,7 +51,51 @@ const platformatic: Connect = async (bootstrap, options, requestTimeout = 30_000
   };
 };
 
+/** As much of the client as is used: its own declarations are there only when it is installed. */
+interface ConfluentModule {
+  readonly KafkaJS: {
+    readonly logLevel: { readonly NOTHING: number };
+    readonly Kafka: new (config: object) => {
+      producer(config: object): KafkaJsProducer & {
+        connect(): Promise<void>;
+        disconnect(): Promise<void>;
+        send(batch: { topic: string; messages: { value: string }[] }): Promise<unknown>;
+      };
+    };
+  };
+}
+
+/** Installed on its own, see package.json of that folder: it is compiled by that. */
+const ownFolder = createRequire(new URL('confluent-client/package.json', import.meta.url));
+
+function confluentClient(): ConfluentModule | undefined {
+  try {
+    return ownFolder('@confluentinc/kafka-javascript') as ConfluentModule;
+  } catch {
+    console.warn('SKIPPED: Kafka with @confluentinc/kafka-javascript. To have it: npm run install:confluent');
+    return undefined;
+  }
+}
+
+const confluentWith =
+  ({ KafkaJS: { Kafka, logLevel } }: ConfluentModule): Connect =>
+  async (bootstrap, options, requestTimeout = 30_000) => {
+    const kafkaJS = { brokers: [bootstrap], requestTimeout, logLevel: logLevel.NOTHING };
+    const producer = new Kafka({ kafkaJS }).producer({ kafkaJS: { idempotent: true } });
+    await producer.connect();
+    return {
+      publisher: kafkaPublisher(producer, options),
+      clientWorks: (topic) => producer.send({ topic, messages: [{ value: 'works' }] }).then(Boolean),
+      close: () => producer.disconnect(),
+    };
+  };
+
+const confluent = confluentClient();
+
 export const clients: readonly [name: string, connect: Connect][] = [
   ['kafkajs', kafkajs],
   ['@platformatic/kafka', platformatic],
+  ...(confluent === undefined
+    ? []
+    : [['@confluentinc/kafka-javascript', confluentWith(confluent)] satisfies [string, Connect]]),
 ];

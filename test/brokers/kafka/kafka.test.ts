@@ -1,17 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 import { startKafka, type KafkaBroker } from '../../../dev/brokers/kafka.js';
+import { kafkaJars } from '../../../dev/brokers/kafka-jars.js';
 import { fromKafka } from '../../../src/cloudevents.js';
 import { Unavailable, type Delivered, type OutboxMessage } from '../../../src/index.js';
+import { missingBroker } from '../../support/brokers.js';
 import { range } from '../../support/orders.js';
 import { waitFor } from '../../support/create-outbox.js';
 import { keyed, watchedOutbox } from '../../support/watched-outbox.js';
 import { clients, type Connect } from './clients.js';
 import { KafkaTopic } from './kafka-topic.js';
 
+const missing = await missingBroker('Kafka', kafkaJars);
 let broker: KafkaBroker;
 beforeAll(async () => {
-  broker = await startKafka();
+  if (missing === undefined) broker = await startKafka();
 });
 afterAll(() => broker?.stop());
 
@@ -29,7 +32,7 @@ async function opened(connect: Connect, options: object = {}, requestTimeout?: n
   return { topic, publisher: connected.publisher };
 }
 
-describe.each(clients)('over %s', (_name, connect) => {
+describe.skipIf(missing).each(clients)('over %s', (_name, connect) => {
   it('a topic that is missing stops the relay, which says so, and goes on when it is there', async () => {
     const { topic, publisher } = await opened(connect);
     const outbox = await watchedOutbox();
