@@ -1,4 +1,5 @@
 import { Unavailable } from '../../verdict.js';
+import { within } from '../within.js';
 
 /** A request, ready to be sent. */
 export interface WebhookRequest {
@@ -26,26 +27,17 @@ export async function post(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<WebhookAnswer> {
-  signal.throwIfAborted();
-  const end = new AbortController();
-  const abort = () => end.abort(signal.reason);
-  signal.addEventListener('abort', abort);
-  const timer = setTimeout(
-    () => end.abort(new Unavailable(`${url.origin} did not answer within ${timeoutMs} ms`)),
-    timeoutMs,
-  );
-  try {
-    const answer = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal: end.signal });
+  return within(timeoutMs, signal, url.origin, async (end) => {
+    let answer: Response;
+    try {
+      answer = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal: end });
+    } catch (error) {
+      throw new Unavailable(`${url.origin} can not be reached: ${reasonOf(error)}`, { cause: error });
+    }
     // The status is the acknowledgement: a body that breaks off or takes too long takes nothing back.
     await drain(answer).catch(() => undefined);
     return { status: answer.status, retryAfter: answer.headers.get('retry-after'), date: answer.headers.get('date') };
-  } catch (error) {
-    if (end.signal.aborted) throw end.signal.reason;
-    throw new Unavailable(`${url.origin} can not be reached: ${reasonOf(error)}`, { cause: error });
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
-  }
+  });
 }
 
 async function drain({ body }: Response): Promise<void> {

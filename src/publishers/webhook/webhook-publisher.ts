@@ -8,7 +8,7 @@ import { publishInWaves, type Prepared } from '../publish-in-waves.js';
 import { adviceFor, answerOf, retryAfterMs } from './answer.js';
 import { post } from './post.js';
 import { publishInRequests } from './publish-in-requests.js';
-import { sendEach } from './send-each.js';
+import { sendEach } from '../send-each.js';
 import { batchId, signatureHeaders, webhookId } from './signature.js';
 import {
   resolveUrl,
