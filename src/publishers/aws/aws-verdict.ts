@@ -34,7 +34,8 @@ export function blameOfRequest({ name, status }: AwsFailure): Blame {
   if (tooLarge.test(name) || status === 413) return 'size';
   if (status === undefined || status >= 500 || status === 429 || status === 403 || status === 401) return 'destination';
   if (ofDestination.test(name)) return 'destination';
-  return ofMessage.test(name) ? 'message' : 'unknown';
+  // An invalid parameter of a whole request may as well be the queue's name: were it the message's, its entry would have failed.
+  return name === 'InvalidMessageContents' ? 'message' : 'unknown';
 }
 
 /** Who is to blame for the failure of one entry, of services that say whether the sender is. */

@@ -4,7 +4,8 @@ import { PermanentError, Unavailable } from '../../verdict.js';
 import { publishInWaves, type Prepared, type Refused } from '../publish-in-waves.js';
 import { sendEach } from '../send-each.js';
 import { within } from '../within.js';
-import { adviceFor, blameOfEntry, blameOfRequest, type AwsFailure, type Blame } from './aws-verdict.js';
+import { entryError, errorFor, failureOf, type AwsServiceName } from './aws-error.js';
+import { blameOfRequest, type AwsFailure } from './aws-verdict.js';
 import { chunkEntries, type Sized } from './chunk-entries.js';
 
 /** What is sent for a message. */
@@ -13,13 +14,7 @@ export interface Entry<E> extends Sized {
 }
 
 /** One of the services that take batches of ten. */
-export interface BatchService<M extends OutboxMessage, E> {
-  /** For people: "SQS". */
-  readonly name: string;
-  /** For people: "sqs:SendMessage". */
-  readonly permission: string;
-  /** Whether the destination is chosen for each message: then a missing one is a failure of its messages. */
-  readonly isPerMessage: boolean;
+export interface BatchService<M extends OutboxMessage, E> extends AwsServiceName {
   readonly mostBytes: number;
   readonly concurrency: number;
   readonly timeoutMs: number;
@@ -35,7 +30,7 @@ export interface BatchService<M extends OutboxMessage, E> {
 /** Most entries of a request of SQS, SNS and EventBridge. */
 const mostEntries = 10;
 
-type Wave<M extends OutboxMessage, E> = readonly Prepared<M, Entry<E>>[];
+type Request<M extends OutboxMessage, E> = readonly Prepared<M, Entry<E>>[];
 
 /** Publishes a batch, of each key at most one message at a time, in requests of up to ten entries. */
 export async function publishEntries<M extends OutboxMessage, E>(
@@ -49,14 +44,10 @@ export async function publishEntries<M extends OutboxMessage, E>(
     send: async (wave) => {
       if (down !== undefined) throw down.error;
       const requests = chunkEntries(wave, ({ record }) => record, mostEntries, service.mostBytes);
-      const { sent, stopped } = await sendEach(requests, service.concurrency, (request) =>
-        sendRequest(request, service, context.signal),
-      );
-      if (stopped !== undefined && sent.size === 0) throw stopped.error;
-      // What was acknowledged is known beside what was not, and no further wave is sent.
-      down = stopped;
-      const unsent = (stopped?.items.flat() ?? []).map(({ message }) => [message, stopped?.error] as const);
-      return new Map([...[...sent.values()].flatMap((refused) => [...refused]), ...unsent]);
+      return sendRequests(requests, service, context.signal, service.concurrency, (stopped) => {
+        // No further wave is sent.
+        down = stopped;
+      });
     },
   });
 }
@@ -66,8 +57,25 @@ function sizeChecked<M extends OutboxMessage, E>(entry: Entry<E>, { name, mostBy
   throw new PermanentError(`the message is too large for ${name}: ${entry.bytes} bytes, and at most ${mostBytes}`);
 }
 
+/** What was acknowledged is known beside what was not; rejects when nothing is known. */
+async function sendRequests<M extends OutboxMessage, E>(
+  requests: readonly Request<M, E>[],
+  service: BatchService<M, E>,
+  signal: AbortSignal,
+  concurrency: number,
+  onStop: (stopped: { error: unknown }) => void = () => undefined,
+): Promise<Refused<M>> {
+  const { sent, stopped } = await sendEach(requests, concurrency, (request) => sendRequest(request, service, signal));
+  const refused = [...sent.values()].flatMap((each) => [...each]);
+  if (stopped === undefined) return new Map(refused);
+  onStop(stopped);
+  if (sent.size === 0) throw stopped.error;
+  const unsent = stopped.items.flat().map(({ message }) => [message, stopped.error] as const);
+  return new Map([...refused, ...unsent]);
+}
+
 async function sendRequest<M extends OutboxMessage, E>(
-  request: Wave<M, E>,
+  request: Request<M, E>,
   service: BatchService<M, E>,
   signal: AbortSignal,
 ): Promise<Refused<M>> {
@@ -79,92 +87,30 @@ async function sendRequest<M extends OutboxMessage, E>(
   } catch (error) {
     return requestFailed(error, request, service, signal);
   }
-  const refused = [...failures].map(
-    ([index, failure]) => [request[index]!.message, entryError(failure, service)] as const,
-  );
-  const outage = refused.find(([, error]) => error instanceof Unavailable);
-  // Nothing was taken: that is the destination's answer to the request.
-  if (outage !== undefined && refused.length === request.length) throw outage[1];
-  return new Map(refused);
+  const refused = [...failures].map(([index, failure]) => ({
+    message: request[index]!.message,
+    error: entryError(failure, service),
+  }));
+  // Nothing was taken: that is the destination's answer to the whole request.
+  const isDown = refused.length === request.length && refused.every(({ error }) => error instanceof Unavailable);
+  if (isDown) throw refused[0]!.error;
+  return new Map(refused.map(({ message, error }) => [message, error]));
 }
 
 async function requestFailed<M extends OutboxMessage, E>(
   error: unknown,
-  request: Wave<M, E>,
+  request: Request<M, E>,
   service: BatchService<M, E>,
   signal: AbortSignal,
 ): Promise<Refused<M>> {
   if (error instanceof Unavailable || signal.aborted) throw error;
   const failure = failureOf(error);
   const blame = blameOfRequest(failure);
-  if (blame === 'message' || blame === 'size') {
-    if (request.length > 1) return sendHalves(request, service, signal);
-    return new Map([[request[0]!.message, errorFor('message', failure, service, error)]]);
+  if ((blame === 'message' || blame === 'size') && request.length > 1) {
+    const middle = Math.ceil(request.length / 2);
+    return sendRequests([request.slice(0, middle), request.slice(middle)], service, signal, 1);
   }
   const verdict = errorFor(blame, failure, service, error);
   if (verdict instanceof PermanentError) return new Map(request.map(({ message }) => [message, verdict]));
   throw verdict;
-}
-
-async function sendHalves<M extends OutboxMessage, E>(
-  request: Wave<M, E>,
-  service: BatchService<M, E>,
-  signal: AbortSignal,
-): Promise<Refused<M>> {
-  const middle = Math.ceil(request.length / 2);
-  const halves = [request.slice(0, middle), request.slice(middle)];
-  const { sent, stopped } = await sendEach(halves, 1, (half) => sendRequest(half, service, signal));
-  if (stopped !== undefined && sent.size === 0) throw stopped.error;
-  const unsent = (stopped?.items.flat() ?? []).map(({ message }) => [message, stopped?.error] as const);
-  return new Map([...[...sent.values()].flatMap((refused) => [...refused]), ...unsent]);
-}
-
-function failureOf(error: unknown): AwsFailure {
-  const { name, code, $metadata } = (error ?? {}) as {
-    name?: string;
-    code?: unknown;
-    $metadata?: { httpStatusCode?: number };
-  };
-  const status = $metadata?.httpStatusCode;
-  const shownAs = typeof code === 'string' && status === undefined ? code : (name ?? 'no name');
-  return status === undefined ? { name: shownAs } : { name: shownAs, status };
-}
-
-function entryError<M extends OutboxMessage, E>(failure: AwsFailure, service: BatchService<M, E>): Error {
-  return errorFor(blameOfEntry(failure), failure, service);
-}
-
-/** The texts name the service and the error, never the destination's address or anything of a message. */
-function errorFor<M extends OutboxMessage, E>(
-  blame: Blame,
-  { name }: AwsFailure,
-  service: BatchService<M, E>,
-  cause?: unknown,
-): Error {
-  const options = cause === undefined ? {} : { cause: withoutRequest(cause) };
-  switch (blame) {
-    case 'message':
-    case 'size':
-      return new PermanentError(`${service.name} refused the message: ${name}`, options);
-    case 'missing':
-      return service.isPerMessage
-        ? new PermanentError(`${service.name} does not have what the message is sent to: ${name}`, options)
-        : new Unavailable(
-            `${service.name} does not have what messages are sent to: ${name}; create it, or mend the option`,
-            options,
-          );
-    case 'destination':
-      return new Unavailable(
-        `${service.name} can not take messages: ${name}; ${adviceFor(name, service.permission)}`,
-        options,
-      );
-    case 'unknown':
-      return new Error(`${service.name} failed: ${name}`, options);
-  }
-}
-
-/** The SDK's errors hold the whole request: its signature, a session token, the messages. */
-function withoutRequest(error: unknown): Error {
-  const { name, message, $metadata } = error as Error & { $metadata?: { requestId?: string } };
-  return Object.assign(new Error(message), { name, requestId: $metadata?.requestId });
 }

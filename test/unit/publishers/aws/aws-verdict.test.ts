@@ -32,8 +32,9 @@ it.each<[Blame, AwsFailure]>([
   ['destination', { name: 'Whatever', status: 500 }],
   ['destination', { name: 'Whatever', status: 503 }],
   ['message', { name: 'InvalidMessageContents', status: 400 }],
-  ['message', { name: 'InvalidParameterValue', status: 400 }],
-  ['message', { name: 'InvalidParameterException', status: 400 }],
+  ['unknown', { name: 'InvalidParameterValue', status: 400 }],
+  ['unknown', { name: 'InvalidParameterException', status: 400 }],
+  ['unknown', { name: 'ValidationException', status: 400 }],
   ['unknown', { name: 'UnsupportedOperation', status: 400 }],
   ['unknown', { name: 'Whatever', status: 400 }],
 ])('a request: %s is to blame for %j', (blame, failure) => {
