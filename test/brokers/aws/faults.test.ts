@@ -104,7 +104,7 @@ describe('SQS', () => {
     const fauxqs = await fauxqsOfTest();
     const queueUrl = await fauxqs.createQueue('orders.fifo');
     await fauxqs.server.kill9();
-    const publisher = sqsPublisher(fauxqs.sqs, { queueUrl, timeoutMs }) as TestPublisher;
+    const publisher: TestPublisher = sqsPublisher(fauxqs.sqs, { queueUrl, timeoutMs });
     const messages = testMessages(20, 3);
     const context = { signal: new AbortController().signal, consumer: 'c', epoch: 1 };
     const error: unknown = await publisher.publish(messages, context).catch((thrown: unknown) => thrown);
