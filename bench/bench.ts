@@ -1,11 +1,14 @@
 // `npm run bench`: the figures of the README. Ratios are taken within one run; absolute figures depend on the machine.
+// `npm run bench -- kafka` measures what goes through Kafka alone, `npm run bench -- outbox` the rest.
 import { cpus } from 'node:os';
 
 import Table from 'cli-table3';
 
+import { startKafka } from '../dev/brokers/kafka.js';
 import { backlog, longHistory, pendingToRelay } from './consumers.js';
 import { endToEnd } from './end-to-end.js';
 import { idleLatency } from './idle-latency.js';
+import { kafkaBacklog, kafkaEndToEnd, kafkaLatency, kafkaSides } from './kafka.js';
 import { fillLog, readerMemory, tailStart } from './long-log.js';
 import { plainAppend } from './plain-append.js';
 import { putRatio } from './put-ratio.js';
@@ -21,8 +24,20 @@ function report(what: string, measured: string, aim: string, met: boolean): void
   console.log(`${what}: ${measured}`);
 }
 
+const only = process.argv[2];
 const { uri, stop } = await startServer();
 try {
+  if (only !== 'kafka') await benchOutbox();
+  if (only !== 'outbox') await benchKafka();
+} finally {
+  await stop();
+}
+
+console.log(`\n${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.version}\n`);
+console.log(table.toString());
+process.exitCode = missed === 0 ? 0 : 1;
+
+async function benchOutbox(): Promise<void> {
   const idle = await idleLatency(uri);
   report(
     'idle, commit acknowledged to delivered',
@@ -108,10 +123,36 @@ try {
     '0.9 or more',
     flat >= 0.9,
   );
-} finally {
-  await stop();
 }
 
-console.log(`\n${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.version}\n`);
-console.log(table.toString());
-process.exitCode = missed === 0 ? 0 : 1;
+async function benchKafka(): Promise<void> {
+  const broker = await startKafka();
+  const { bootstrap } = broker;
+  const sides = await kafkaSides(bootstrap);
+  for (const { name, relay, plain } of await kafkaBacklog(uri, bootstrap, sides, 100_000)) {
+    report(
+      `relay of 100,000 entries to Kafka with ${name}, against that client sending them from memory`,
+      `${(relay / plain).toFixed(2)} (${Math.round(relay)} and ${Math.round(plain)} messages/s)`,
+      '0.7 or more',
+      relay / plain >= 0.7,
+    );
+  }
+  for (const side of sides) {
+    const flow = await kafkaEndToEnd(uri, bootstrap, side, 100_000);
+    report(
+      `put, sequence, relay, acknowledged by Kafka, with ${side.name}`,
+      `${Math.round(flow)} messages/s`,
+      '5,000/s or more',
+      flow >= 5_000,
+    );
+    const { p50Ms, p99Ms } = await kafkaLatency(uri, bootstrap, side);
+    report(
+      `idle, commit acknowledged to a Kafka consumer's having it, with ${side.name}`,
+      `p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`,
+      'p50 25 ms or less',
+      p50Ms <= 25,
+    );
+  }
+  for (const side of sides) await side.close();
+  await broker.stop();
+}

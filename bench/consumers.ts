@@ -4,7 +4,7 @@ import type { Consumer, Publisher, ServiceOutbox } from '../src/index.js';
 import { message, open, type Message } from './setup.js';
 
 /** Waits for the consumer to have run `count` messages. @returns messages per second, from its start to then */
-async function rate(count: number, start: (ran: (messages: number) => void) => Consumer): Promise<number> {
+export async function rate(count: number, start: (ran: (messages: number) => void) => Consumer): Promise<number> {
   let left = count;
   const started = performance.now();
   let resolve = (): void => undefined;
@@ -33,7 +33,8 @@ async function plainPages(connection: Connection, count: number): Promise<number
   return count / ((performance.now() - started) / 1_000);
 }
 
-async function fill(outbox: ServiceOutbox<Message>, count: number): Promise<void> {
+/** Puts `count` messages and waits until they are in the log. */
+export async function fill(outbox: ServiceOutbox<Message>, count: number): Promise<void> {
   await outbox.start();
   const batch = 500;
   for (let first = 0; first < count; first += batch)
