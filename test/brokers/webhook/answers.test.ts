@@ -14,6 +14,7 @@ import { startDestination, status, type Destination } from './destination.js';
 const context = { signal: new AbortController().signal, consumer: 'c', epoch: 1 };
 const message = (n: number, changes: Parameters<typeof delivered>[0] = {}) =>
   delivered({ id: `id-${n}`, position: n, ...changes });
+type Delivered = ReturnType<typeof message>;
 const range = (count: number) => Array.from({ length: count }, (_, index) => message(index + 1));
 
 function publisherOf({ url }: { url: string }, options: Partial<WebhookOptions<OutboxMessage>> = {}) {
@@ -79,6 +80,23 @@ describe('statuses', () => {
         .slice(1)
         .map(({ position }) => [position, 'Unavailable']),
     );
+    expect(destination.requests.length).toBe(2);
+  });
+
+  it('a later message of a key is not sent once the destination is down', async () => {
+    const destination = await startDestination((response, { body }) =>
+      status(body.includes('id-2"') ? 500 : 200)(response, undefined as never),
+    );
+    const [first, second, third] = range(3) as [Delivered, Delivered, Delivered];
+    const result = await publisherOf(destination)(
+      { ...first, key: 'a' },
+      { ...second, key: 'b' },
+      { ...third, key: 'a' },
+    );
+    expect(outcome(result)).toEqual([
+      [2, 'Unavailable'],
+      [3, 'Unavailable'],
+    ]);
     expect(destination.requests.length).toBe(2);
   });
 });
