@@ -1,6 +1,6 @@
 /**
  * A webhook in a process of its own: writes every request that it takes to a file before it answers, one JSON a line, and
- * refuses those that hold `"refuse":true` with 422.
+ * refuses those that hold `"refuse":true` with 422, and those of more than 1 MB with 413.
  */
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -11,6 +11,10 @@ createServer(async (request, response) => {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const body = Buffer.concat(chunks).toString();
+  if (body.length > 1_000_000) {
+    response.writeHead(413).end();
+    return;
+  }
   if (body.includes('"refuse":true')) {
     response.writeHead(422).end('no such order');
     return;
