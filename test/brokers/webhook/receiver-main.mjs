@@ -1,6 +1,7 @@
 /**
  * A webhook in a process of its own: writes every request that it takes to a file before it answers, one JSON a line, and
- * refuses those that hold `"refuse":true` with 422, and those of more than 1 MB with 413.
+ * refuses those that hold `"refuse":true` with 422, and those of more than 1 MB with 413;
+ * fails with 500 on those that hold `crash`.
  */
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -13,6 +14,10 @@ createServer(async (request, response) => {
   const body = Buffer.concat(chunks).toString();
   if (body.length > 1_000_000) {
     response.writeHead(413).end();
+    return;
+  }
+  if (body.includes('crash')) {
+    response.writeHead(500).end();
     return;
   }
   if (body.includes('"refuse":true')) {
