@@ -1,27 +1,39 @@
 import { Unavailable } from '../verdict.js';
 
+/** For how long something is waited for. */
+export interface Patience {
+  /** Milliseconds without a sign of life. */
+  readonly ms: number;
+  readonly signal: AbortSignal;
+  /** For people: "RabbitMQ has confirmed nothing". */
+  readonly what: string;
+}
+
 /**
- * Runs a request and ends it with `signal`, or once it takes longer than `ms`.
- * @throws the signal's reason; Unavailable, naming who did not answer, when the time is over; what the request throws
+ * Waits for an answer. It may still come after that time: what was asked for is then done or not, nobody knows.
+ *
+ * @param work gets a function that begins the time anew, for when something else came back
+ * @throws Unavailable after the time; the signal's reason when it aborts
  */
 export async function within<T>(
-  ms: number,
-  signal: AbortSignal,
-  who: string,
-  run: (signal: AbortSignal) => Promise<T>,
+  { ms, signal, what }: Patience,
+  work: (signOfLife: () => void) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
-  const end = new AbortController();
-  const abort = () => end.abort(signal.reason);
-  signal.addEventListener('abort', abort);
-  const timer = setTimeout(() => end.abort(new Unavailable(`${who} did not answer within ${ms} ms`)), ms);
+  let giveUp!: (error: unknown) => void;
+  const givenUp = new Promise<never>((_, reject) => (giveUp = reject));
+  const onAbort = (): void => giveUp(signal.reason);
+  const start = (): NodeJS.Timeout => setTimeout(() => giveUp(new Unavailable(`${what} for ${ms} ms`)), ms);
+  let timer = start();
+  const signOfLife = (): void => {
+    clearTimeout(timer);
+    timer = start();
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
-    return await run(end.signal);
-  } catch (error) {
-    if (end.signal.aborted) throw end.signal.reason;
-    throw error;
+    return await Promise.race([work(signOfLife), givenUp]);
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
+    signal.removeEventListener('abort', onAbort);
   }
 }

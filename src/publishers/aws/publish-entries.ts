@@ -3,7 +3,7 @@ import type { PublishContext, PublishResult } from '../../publisher.js';
 import { PermanentError, Unavailable } from '../../verdict.js';
 import { publishInWaves, type Prepared, type Refused } from '../publish-in-waves.js';
 import { sendEach } from '../send-each.js';
-import { within } from '../within.js';
+import { requestWithin } from '../request-within.js';
 import { entryError, errorFor, failureOf, type AwsServiceName } from './aws-error.js';
 import { blameOfRequest, type AwsFailure } from './aws-verdict.js';
 import { chunkEntries, type Sized } from './chunk-entries.js';
@@ -83,7 +83,9 @@ async function sendRequest<M extends OutboxMessage, E>(
   const entries = request.map(({ record }) => record.entry);
   let failures: ReadonlyMap<number, AwsFailure>;
   try {
-    failures = await within(service.timeoutMs, signal, service.name, (end) => service.send(destination, entries, end));
+    failures = await requestWithin(service.timeoutMs, signal, service.name, (end) =>
+      service.send(destination, entries, end),
+    );
   } catch (error) {
     return requestFailed(error, request, service, signal);
   }

@@ -50,10 +50,10 @@ export function natsFailure(error: unknown): NatsFailure {
 
 function hasNoResponders({ name, cause }: Told): boolean {
   if (name === 'NoResponders') return true;
-  return typeof cause === 'object' && cause !== null && hasNoResponders(cause as Told);
+  return typeof cause === 'object' && cause !== null && hasNoResponders(cause);
 }
 
 function hasPermissionError({ name, code, cause }: Told): boolean {
   if (name === 'PermissionViolationError' || code === 'PERMISSIONS_VIOLATION') return true;
-  return typeof cause === 'object' && cause !== null && hasPermissionError(cause as Told);
+  return typeof cause === 'object' && cause !== null && hasPermissionError(cause);
 }

@@ -80,7 +80,7 @@ async function sendWave<M extends OutboxMessage>(
   );
   const errors = [...refused.values()];
   // Nothing is stored, and no message is to blame: the whole batch waits.
-  if (errors.length === wave.length && errors.every((error) => error instanceof Unavailable)) throw errors[0];
+  if (errors.length === wave.length && errors.every((error) => error instanceof Unavailable)) throw errors[0] as Error;
   return refused;
 }
 

@@ -70,7 +70,7 @@ function refusals<M extends OutboxMessage>(
   });
   const all = [...refused.values()];
   // Nothing is stored, and no message is to blame: the whole batch waits.
-  if (all.length === wave.length && all.every((error) => error instanceof Unavailable)) throw all[0];
+  if (all.length === wave.length && all.every((error) => error instanceof Unavailable)) throw all[0] as Error;
   return refused;
 }
 

@@ -1,5 +1,5 @@
 import { Unavailable } from '../../verdict.js';
-import { within } from '../within.js';
+import { requestWithin } from '../request-within.js';
 
 /** A request, ready to be sent. */
 export interface WebhookRequest {
@@ -27,7 +27,7 @@ export async function post(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<WebhookAnswer> {
-  return within(timeoutMs, signal, url.origin, async (end) => {
+  return requestWithin(timeoutMs, signal, url.origin, async (end) => {
     let answer: Response;
     try {
       answer = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal: end });
