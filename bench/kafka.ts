@@ -57,7 +57,7 @@ function kafkaOf(bootstrap: string): Kafka {
   return new Kafka({ clientId: 'bench', brokers: [bootstrap], logLevel: logLevel.NOTHING });
 }
 
-export async function createTopic(bootstrap: string, topic: string): Promise<void> {
+async function createTopic(bootstrap: string, topic: string): Promise<void> {
   const admin = kafkaOf(bootstrap).admin();
   await admin.connect();
   await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true });

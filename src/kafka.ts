@@ -4,6 +4,5 @@ export {
   platformaticKafkaPublisher,
   type PlatformaticProducer,
 } from './publishers/kafka/platformatic-kafka-publisher.js';
-export type { KafkaPublisherOptions } from './publishers/kafka/kafka-options.js';
-export type { KafkaBytes } from './publishers/kafka/kafka-record.js';
+export type { KafkaBytes, KafkaPublisherOptions } from './publishers/kafka/kafka-options.js';
 export type { TextOf } from './publishers/by-message.js';

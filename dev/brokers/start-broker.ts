@@ -40,7 +40,7 @@ export interface BrokerLaunch {
   ) => Pick<ServerLaunch, 'args' | 'env' | 'isReady'> & { readonly binary?: string };
 }
 
-export interface BrokerPlace {
+interface BrokerPlace {
   readonly folder: string;
   readonly port: number;
   readonly morePorts: readonly number[];

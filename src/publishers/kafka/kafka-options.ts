@@ -4,7 +4,9 @@ import type { Delivered, OutboxMessage } from '../../message.js';
 import { shown } from '../../errors.js';
 import { checkKnown, checkWholeNumbers, checkWord, invalidOption } from '../../internal/check-options.js';
 import { checkTextOf, type TextOf } from '../by-message.js';
-import type { KafkaBytes } from './kafka-record.js';
+
+/** Bytes, or text to be encoded as UTF-8; null: none. */
+export type KafkaBytes = string | Buffer | null;
 
 /** What becomes of a message in Kafka. */
 export interface KafkaPublisherOptions<M extends OutboxMessage> {

@@ -7,10 +7,7 @@ import { PermanentError } from '../../verdict.js';
 import { textFor } from '../by-message.js';
 import { messageHeaders } from '../message-headers.js';
 import { toJson } from '../to-json.js';
-import type { KafkaPublisherOptions } from './kafka-options.js';
-
-/** Bytes, or text to be encoded as UTF-8; null: none. */
-export type KafkaBytes = string | Buffer | null;
+import type { KafkaBytes, KafkaPublisherOptions } from './kafka-options.js';
 
 /** One record as the clients take it. */
 export interface KafkaRecord {

@@ -1,8 +1,7 @@
 import type { OutboxMessage } from '../../message.js';
 import type { Publisher } from '../../publisher.js';
 import { OutboxError, shown } from '../../errors.js';
-import type { KafkaPublisherOptions } from './kafka-options.js';
-import type { KafkaBytes } from './kafka-record.js';
+import type { KafkaBytes, KafkaPublisherOptions } from './kafka-options.js';
 import { publisherFor } from './publisher-for.js';
 
 /** What is used of a Producer of @platformatic/kafka, with no serializers or with the ones for strings. */

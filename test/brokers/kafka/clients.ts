@@ -12,7 +12,7 @@ import type { OutboxMessage, Publisher } from '../../../src/index.js';
 import { kafkaClient } from './kafka-topic.js';
 
 /** A publisher with a client of its own. */
-export interface ConnectedPublisher {
+interface ConnectedPublisher {
   readonly publisher: Publisher<OutboxMessage>;
   /** Whether the client still takes messages by itself. */
   clientWorks(topic: string): Promise<boolean>;

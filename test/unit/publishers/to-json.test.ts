@@ -1,4 +1,4 @@
-import { Binary, Decimal128, Long, ObjectId } from 'bson';
+import { Binary, Decimal128, Long, ObjectId } from 'mongodb';
 import { expect, it } from 'vitest';
 
 import { messageHeaders } from '../../../src/publishers/message-headers.js';
