@@ -58,6 +58,19 @@ export function amqpMessage<M extends OutboxMessage>(
   };
 }
 
+/**
+ * Bytes of the frame that holds a message's properties, which can't be split: a larger one than was agreed upon costs the
+ * whole connection. https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf, 4.2.6.1
+ */
+export function propertyBytes({
+  properties: { contentType, headers, messageId = '', type = '' },
+}: AmqpMessage): number {
+  let bytes = 64;
+  for (const text of [contentType, messageId, type]) bytes += 1 + Buffer.byteLength(text);
+  for (const [name, value] of Object.entries(headers)) bytes += 6 + Buffer.byteLength(name) + Buffer.byteLength(value);
+  return bytes;
+}
+
 function bytesOf(content: string | Uint8Array): Buffer {
   return typeof content === 'string'
     ? Buffer.from(content)

@@ -1,4 +1,6 @@
-import type { AmqpMessage } from './amqp-message.js';
+import { PermanentError } from '../../verdict.js';
+
+import { propertyBytes, type AmqpMessage } from './amqp-message.js';
 
 /** What became of one message on the wire. */
 export type AmqpResult =
@@ -51,4 +53,14 @@ export function findReturned(
       message.properties.headers['position'] === headers?.['position'] &&
       message.properties.headers['id'] === headers?.['id'],
   );
+}
+
+/** What becomes of a message whose headers the client can't send in one frame of that size; undefined where it can. */
+export function tooLargeHeaders(message: AmqpMessage, frameBytes: number): AmqpResult | undefined {
+  const bytes = propertyBytes(message);
+  if (bytes <= frameBytes) return undefined;
+  const error = new PermanentError(
+    `its headers have about ${bytes} bytes, and one frame of this connection has ${frameBytes}`,
+  );
+  return { kind: 'refused', error };
 }

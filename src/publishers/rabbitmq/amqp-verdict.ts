@@ -26,7 +26,9 @@ export function amqpVerdict(
         'RabbitMQ refused the message for now: a queue is full (x-overflow reject-publish) or fails',
       );
     case 'refused':
-      return new PermanentError('the client can not send this message', { cause: result.error });
+      return result.error instanceof PermanentError
+        ? result.error
+        : new PermanentError('the client can not send this message', { cause: result.error });
     case 'unknown':
       return afterClose(message, closed ?? { text: 'the channel was closed' }, fixed);
   }

@@ -1,5 +1,5 @@
 import type { AmqpMessage, AmqpProperties } from './amqp-message.js';
-import { findReturned, type AmqpClosed, type AmqpResult, type AmqpSession } from './amqp-session.js';
+import { findReturned, tooLargeHeaders, type AmqpClosed, type AmqpResult, type AmqpSession } from './amqp-session.js';
 
 /** A `ConfirmChannel` of amqplib 0.10, 1 or 2: `await connection.createConfirmChannel()`. */
 export interface AmqplibConfirmChannel {
@@ -22,6 +22,9 @@ export function isAmqplibConfirmChannel(client: object): client is AmqplibConfir
 }
 
 type Emitter = Pick<AmqplibConfirmChannel, 'on' | 'removeListener'>;
+/** It encodes headers in a buffer of 64 KiB; some versions cut off what is beyond. */
+const mostHeaderBytes = 65_536;
+
 interface Return {
   readonly fields: { readonly exchange: string; readonly routingKey: string; readonly replyText: string };
   readonly properties: { readonly headers?: Record<string, unknown> };
@@ -30,6 +33,7 @@ interface Return {
 export class AmqplibSession implements AmqpSession {
   readonly #channel: AmqplibConfirmChannel;
   readonly #release: () => void;
+  readonly #frameBytes: number;
   /** Ends each wait when the channel goes away; also that for room in the write buffer. */
   readonly #whenClosed = new Set<() => void>();
   #closed: AmqpClosed | undefined;
@@ -43,7 +47,8 @@ export class AmqplibSession implements AmqpSession {
       listen(channel, 'close', () => this.#close({ text: 'the channel was closed', cause: this.#lastError })),
       listen(channel, 'return', (returned: Return) => this.#onReturn(returned)),
     ];
-    const { connection } = channel as { connection?: Partial<Emitter> & { blocked?: boolean } };
+    const { connection } = channel as { connection?: Partial<Emitter> & { blocked?: boolean; frameMax?: number } };
+    this.#frameBytes = Math.min(connection?.frameMax ?? mostHeaderBytes, mostHeaderBytes);
     if (typeof connection?.on === 'function')
       releases.push(listen(connection as Emitter, 'blocked', (reason: string) => this.#close(blocked(reason))));
     this.#release = () => releases.forEach((release) => release());
@@ -77,8 +82,11 @@ export class AmqplibSession implements AmqpSession {
     this.#close({ text: 'the batch is over' });
   }
 
-  #send({ exchange, routingKey, content, properties }: AmqpMessage): { result: Promise<AmqpResult>; hasRoom: boolean } {
+  #send(message: AmqpMessage): { result: Promise<AmqpResult>; hasRoom: boolean } {
     if (this.#closed) return { result: Promise.resolve({ kind: 'unknown' }), hasRoom: true };
+    const tooLarge = tooLargeHeaders(message, this.#frameBytes);
+    if (tooLarge) return { result: Promise.resolve(tooLarge), hasRoom: true };
+    const { exchange, routingKey, content, properties } = message;
     let hasRoom = true;
     const result = new Promise<AmqpResult>((resolve) => {
       const onClosed = (): void => resolve({ kind: 'unknown' });

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 import type { AmqpMessage, AmqpProperties } from './amqp-message.js';
-import { findReturned, type AmqpClosed, type AmqpResult, type AmqpSession } from './amqp-session.js';
+import { findReturned, tooLargeHeaders, type AmqpClosed, type AmqpResult, type AmqpSession } from './amqp-session.js';
 
 /** A `Connection` of rabbitmq-client 5: `new Connection(url)`. It connects again by itself. */
 export interface RabbitmqClientConnection {
@@ -66,6 +66,7 @@ class RabbitmqClientSession implements AmqpSession {
   readonly #channel: RabbitmqClientChannel;
   readonly #onBlocked = (reason: string): void =>
     this.#close({ text: `the server has blocked the connection: ${reason}` });
+  readonly #frameBytes: number;
   readonly #whenClosed: Promise<void>;
   #endWaits!: () => void;
   #closed: AmqpClosed | undefined;
@@ -74,6 +75,9 @@ class RabbitmqClientSession implements AmqpSession {
   constructor(connection: RabbitmqClientConnection, channel: RabbitmqClientChannel) {
     this.#connection = connection;
     this.#channel = channel;
+    // It tells nobody what was agreed upon; its own default is the least that RabbitMQ 4 takes.
+    const { _state } = connection as { _state?: { frameMax?: number } };
+    this.#frameBytes = _state?.frameMax ?? 8_192;
     this.#whenClosed = new Promise((resolve) => (this.#endWaits = resolve));
     channel.on('basic.return', (returned) => this.#onReturn(returned));
     channel.on('error', (error) => this.#close({ text: 'the channel was closed', cause: error }));
@@ -111,8 +115,12 @@ class RabbitmqClientSession implements AmqpSession {
     void this.#channel.close();
   }
 
-  async #send({ exchange, routingKey, content, properties }: AmqpMessage): Promise<AmqpResult> {
+  async #send(message: AmqpMessage): Promise<AmqpResult> {
     if (this.#closed) return { kind: 'unknown' };
+    // It would go on waiting for all others of the channel.
+    const tooLarge = tooLargeHeaders(message, this.#frameBytes);
+    if (tooLarge) return tooLarge;
+    const { exchange, routingKey, content, properties } = message;
     try {
       await this.#channel.basicPublish({ ...properties, exchange, routingKey, durable: true }, content);
       return { kind: 'confirmed' };

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { ConfirmChannel } from 'amqplib';
+import { connect } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { rabbitmqServer, startRabbitmq } from '../../../dev/brokers/rabbitmq.js';
@@ -182,25 +182,27 @@ describe.skipIf(missing)('what RabbitMQ refuses', () => {
 
   it('waits for room in the buffer of amqplib, and leaves no listener behind', async () => {
     const routingKey = await makeQueue();
-    await onChannel(broker.url, async (channel: ConfirmChannel) => {
-      const listeners = () => channel.eventNames().map((event) => [event, channel.listenerCount(event)]);
-      const before = listeners();
-      const seen: string[] = [];
-      const publish = channel.publish.bind(channel) as (...args: unknown[]) => boolean;
-      vi.spyOn(channel, 'publish').mockImplementation((...args: unknown[]) => {
-        const hasRoom = publish(...args);
-        seen.push(hasRoom ? 'sent' : 'full');
-        return hasRoom;
-      });
-      const note = () => seen.push('drain');
-      channel.on('drain', note);
-      const content = () => 'x'.repeat(60_000);
-      await rabbitmqPublisher(channel, { routingKey, content }).publish(testMessages(200, 200), context());
-      channel.removeListener('drain', note);
-      expect(seen).toContain('full');
-      // Nothing is written between a full buffer and its end.
-      seen.forEach((what, index) => what === 'full' && expect(seen[index + 1]).toBe('drain'));
-      expect(listeners()).toEqual(before);
+    const connection = await connect(broker.url);
+    onTestFinished(() => connection.close());
+    // Its buffer counts frames.
+    const channel = await connection.createConfirmChannel({ highWaterMark: 10 });
+    const listeners = () => channel.eventNames().map((event) => [event, channel.listenerCount(event)]);
+    const before = listeners();
+    const seen: string[] = [];
+    const publish = channel.publish.bind(channel) as (...args: unknown[]) => boolean;
+    vi.spyOn(channel, 'publish').mockImplementation((...args: unknown[]) => {
+      const hasRoom = publish(...args);
+      seen.push(hasRoom ? 'sent' : 'full');
+      return hasRoom;
     });
+    const note = () => seen.push('drain');
+    channel.on('drain', note);
+    const content = () => 'x'.repeat(60_000);
+    await rabbitmqPublisher(channel, { routingKey, content }).publish(testMessages(200, 200), context());
+    channel.removeListener('drain', note);
+    expect(seen).toContain('full');
+    // Nothing is written between a full buffer and its end.
+    seen.forEach((what, index) => what === 'full' && expect(seen[index + 1]).toBe('drain'));
+    expect(listeners()).toEqual(before);
   });
 });
