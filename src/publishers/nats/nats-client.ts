@@ -7,7 +7,7 @@ export interface NatsJetStreamClient {
 }
 
 /** What is given to `publish`. */
-export interface NatsPublishOptions {
+interface NatsPublishOptions {
   readonly msgID?: string;
   /** Milliseconds. */
   readonly timeout?: number;
@@ -15,14 +15,14 @@ export interface NatsPublishOptions {
   readonly headers?: unknown;
 }
 
-export interface NatsAcknowledgement {
+interface NatsAcknowledgement {
   readonly stream: string;
   readonly seq: number;
   readonly duplicate: boolean;
 }
 
 /** What is asked of it: whether a stream takes a subject. */
-export interface NatsJetStreamManager {
+interface NatsJetStreamManager {
   readonly streams: { find(subject: string): Promise<string> };
 }
 

@@ -5,6 +5,7 @@ import { PermanentError, Unavailable } from '../../verdict.js';
 import { textFor } from '../by-message.js';
 import { messageHeaders } from '../message-headers.js';
 import { publishInWaves, type Prepared, type Refused } from '../publish-in-waves.js';
+import { refusedOrUnavailable } from '../refused-or-unavailable.js';
 import { toJson } from '../to-json.js';
 import { within } from '../within.js';
 
@@ -78,10 +79,7 @@ async function sendWave<M extends OutboxMessage>(
       }
     }),
   );
-  const errors = [...refused.values()];
-  // Nothing is stored, and no message is to blame: the whole batch waits.
-  if (errors.length === wave.length && errors.every((error) => error instanceof Unavailable)) throw errors[0] as Error;
-  return refused;
+  return refusedOrUnavailable(wave.length, refused);
 }
 
 async function verdict(

@@ -13,7 +13,7 @@ export interface RabbitmqClientConnection {
 }
 
 /** Its channel. */
-export interface RabbitmqClientChannel {
+interface RabbitmqClientChannel {
   confirmSelect(): Promise<void>;
   basicPublish(envelope: RabbitmqClientEnvelope, body: Buffer): Promise<void>;
   close(): Promise<void>;
@@ -21,12 +21,12 @@ export interface RabbitmqClientChannel {
   on(event: 'close', listener: () => void): unknown;
   on(event: 'error', listener: (error: unknown) => void): unknown;
 }
-export interface RabbitmqClientEnvelope extends AmqpProperties {
+interface RabbitmqClientEnvelope extends AmqpProperties {
   readonly exchange: string;
   readonly routingKey: string;
   readonly durable: true;
 }
-export interface RabbitmqClientReturn {
+interface RabbitmqClientReturn {
   readonly exchange: string;
   readonly routingKey: string;
   readonly replyText: string;

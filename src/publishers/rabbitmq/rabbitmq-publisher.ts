@@ -4,6 +4,7 @@ import type { OutboxMessage } from '../../message.js';
 import type { Publisher } from '../../publisher.js';
 import { Unavailable } from '../../verdict.js';
 import { publishInWaves, type Prepared, type Refused } from '../publish-in-waves.js';
+import { refusedOrUnavailable } from '../refused-or-unavailable.js';
 import { within } from '../within.js';
 
 import { amqpMessage, type AmqpMessage } from './amqp-message.js';
@@ -88,10 +89,7 @@ async function sendWave<M extends OutboxMessage>(
     const error = amqpVerdict(record, results[index] ?? { kind: 'unknown' }, session.closed, fixed);
     if (error !== undefined) refused.set(message, error);
   });
-  const errors = [...refused.values()];
-  // Nothing is stored, and no message is to blame: the whole batch waits.
-  if (errors.length === wave.length && errors.every((error) => error instanceof Unavailable)) throw errors[0] as Error;
-  return refused;
+  return refusedOrUnavailable(wave.length, refused);
 }
 
 async function open(

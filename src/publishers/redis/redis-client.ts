@@ -1,26 +1,26 @@
 import { OutboxError, shown } from '../../errors.js';
 
 /** A `Redis` or `Cluster` of ioredis 5 or 6. */
-export interface IoredisClient {
+interface IoredisClient {
   readonly status: string;
   readonly isCluster: boolean;
   pipeline(): IoredisPipeline;
   call(command: string, ...args: (string | Buffer | number)[]): Promise<unknown>;
 }
-export interface IoredisPipeline {
+interface IoredisPipeline {
   call(command: string, ...args: (string | Buffer | number)[]): unknown;
   exec(): Promise<[error: Error | null, result: unknown][] | null>;
 }
 
 /** A client of node-redis 4, 5 or 6: `createClient()`. */
-export interface NodeRedisClient {
+interface NodeRedisClient {
   readonly isOpen: boolean;
   readonly isReady?: boolean;
   sendCommand(args: (string | Buffer)[]): Promise<unknown>;
 }
 
 /** A cluster of node-redis 4, 5 or 6: `createCluster()`. */
-export interface NodeRedisCluster {
+interface NodeRedisCluster {
   readonly isOpen: boolean;
   readonly isReady?: boolean;
   getSlotMaster(slot: number): unknown;

@@ -12,7 +12,7 @@ export type RedisFailure =
 /** By the first word of a reply, which both clients keep: https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors */
 export function redisFailure(error: unknown): RedisFailure {
   const text = error instanceof Error ? error.message : '';
-  switch (/^[A-Z]+(?= )/.exec(text)?.[0]) {
+  switch (/^[A-Z]+(?= )/.exec(text)?.[0] ?? '') {
     case 'WRONGTYPE':
       return 'wrong-type';
     case 'NOPERM':

@@ -3,6 +3,7 @@ import type { Delivered, OutboxMessage } from '../../message.js';
 import type { Publisher } from '../../publisher.js';
 import { PermanentError, Unavailable } from '../../verdict.js';
 import { publishInWaves, type Prepared, type Refused } from '../publish-in-waves.js';
+import { refusedOrUnavailable } from '../refused-or-unavailable.js';
 import { within } from '../within.js';
 
 import { addAll, checkRedisClient, isReady, type RedisClient, type RedisCommand } from './redis-client.js';
@@ -68,10 +69,7 @@ function refusals<M extends OutboxMessage>(
     const error = errors[index];
     if (error !== undefined) refused.set(message, verdict(record.key, error, isFixed));
   });
-  const all = [...refused.values()];
-  // Nothing is stored, and no message is to blame: the whole batch waits.
-  if (all.length === wave.length && all.every((error) => error instanceof Unavailable)) throw all[0] as Error;
-  return refused;
+  return refusedOrUnavailable(wave.length, refused);
 }
 
 function verdict(stream: string, error: unknown, isFixed: boolean): unknown {
