@@ -48,6 +48,20 @@ describe.skipIf(missing)('the Redis publisher', () => {
       },
     );
 
+    it('gives nothing to a client that is not connected, which would keep each repeat and send it later', async () => {
+      const stream = freshStream();
+      const client = await opened();
+      const publisher = redisPublisher(client, { stream });
+      await broker.node.kill9();
+      const isDown = () => ('status' in client ? client.status !== 'ready' : client.isReady === false);
+      await waitFor(isDown);
+      for (let n = 0; n < 5; n += 1)
+        await expect(publisher.publish(testMessages(1, 1), context())).rejects.toThrow('is not connected');
+      await broker.node.restart();
+      await relayAll(publisher, testMessages(2, 1));
+      expect((await readStream(broker.url, stream)).map(({ id }) => id)).toEqual(['id-1', 'id-2']);
+    });
+
     it('takes a server that answers nothing for too long to be down', async () => {
       const stream = freshStream();
       const publisher = redisPublisher(await opened(), { stream, replyTimeoutMs: 500 });
