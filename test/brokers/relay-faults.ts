@@ -71,7 +71,8 @@ export function relayFaults(open: () => Promise<BrokerFixture>): void {
 
   it('a message that it refuses becomes a dead letter, and all others arrive', async () => {
     const { broker, outbox } = await relayed(open);
-    if (broker.refused === undefined) return;
+    // Some refuse by other things than the data.
+    if (broker.refused?.data === undefined) return;
     const messages = range(1, 60).map(messageOf);
     const bad = { ...messageOf(30), data: { ordernr: 30, note: 'x'.repeat(2_000_000) } };
     messages[29] = bad;

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import { natsServer, startNats } from '../../../dev/brokers/nats.js';
 import { resolveServer } from '../../../dev/brokers/server-binary.js';
 import type { Broker } from '../../../dev/brokers/start-broker.js';
-import type { OutboxMessage } from '../../../src/index.js';
 import { natsPublisher } from '../../../src/nats.js';
-import { publisherCases, type PublisherFixture } from '../../../src/testing.js';
+import { publisherCases } from '../../../src/testing.js';
 import { missingBroker } from '../../support/brokers.js';
+import { relayFaults, type BrokerFixture } from '../relay-faults.js';
 
 import { natsClients, onConnection, readStream } from './clients.js';
 
@@ -23,7 +23,7 @@ describe.skipIf(missing)('the NATS publisher keeps what a publisher promises', (
   afterAll(() => broker?.stop());
 
   describe.each(Object.entries(natsClients))('with %s', (_, makeClient) => {
-    async function open(): Promise<PublisherFixture<OutboxMessage>> {
+    async function open(): Promise<BrokerFixture> {
       const name = `stream-${randomBytes(6).toString('hex')}`;
       await onConnection(broker.url, async (connection) => {
         const { streams } = await jetstreamManager(connection);
@@ -37,6 +37,7 @@ describe.skipIf(missing)('the NATS publisher keeps what a publisher promises', (
         }),
         refused: { type: 'nowhere' },
         received: () => readStream(broker.url, name),
+        node: broker.node,
         down: () => broker.node.kill9(),
         up: () => broker.node.restart(),
         clientWorks: client.works,
@@ -44,5 +45,7 @@ describe.skipIf(missing)('the NATS publisher keeps what a publisher promises', (
       };
     }
     for (const { name, run } of publisherCases(open)) it(name, run);
+
+    describe('behind a relay:', () => relayFaults(open));
   });
 });

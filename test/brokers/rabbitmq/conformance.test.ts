@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import { rabbitmqServer, startRabbitmq } from '../../../dev/brokers/rabbitmq.js';
 import { resolveServer } from '../../../dev/brokers/server-binary.js';
 import type { Broker } from '../../../dev/brokers/start-broker.js';
-import type { OutboxMessage } from '../../../src/index.js';
 import { rabbitmqPublisher, type RabbitmqClient } from '../../../src/rabbitmq.js';
-import { publisherCases, type PublisherFixture, type ReceivedMessage } from '../../../src/testing.js';
+import { publisherCases, type ReceivedMessage } from '../../../src/testing.js';
 import { missingBroker } from '../../support/brokers.js';
+import { relayFaults, type BrokerFixture } from '../relay-faults.js';
 
 import { amqplibService, onChannel, rabbitmqClient, takeAll } from './clients.js';
 
@@ -37,7 +37,7 @@ describe.skipIf(missing)('the RabbitMQ publisher keeps what a publisher promises
   };
 
   describe.each(Object.entries(clients))('with %s', (_, make) => {
-    async function open(): Promise<PublisherFixture<OutboxMessage>> {
+    async function open(): Promise<BrokerFixture> {
       const queue = `queue-${randomBytes(6).toString('hex')}`;
       const received: ReceivedMessage[] = [];
       await onChannel(broker.url, (channel) => channel.assertQueue(queue, { durable: true }));
@@ -52,6 +52,7 @@ describe.skipIf(missing)('the RabbitMQ publisher keeps what a publisher promises
           received.push(...(await takeAll(broker.url, queue)));
           return received;
         },
+        node: broker.node,
         down: () => broker.node.kill9(),
         up: () => broker.node.restart(),
         clientWorks: async () => {
@@ -64,5 +65,7 @@ describe.skipIf(missing)('the RabbitMQ publisher keeps what a publisher promises
       };
     }
     for (const { name, run } of publisherCases(open)) it(name, run);
+
+    describe('behind a relay:', () => relayFaults(open));
   });
 });
