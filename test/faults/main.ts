@@ -3,8 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { kafkaJars } from '../../dev/brokers/kafka-jars.js';
 import { resolveMongod } from '../../dev/mongod.js';
 import { stopOnSignal } from '../../dev/stop-on-signal.js';
+import { missingBroker } from '../support/brokers.js';
 import { keepEvidence } from './evidence.js';
 import { parseOptions, type FaultOptions } from './options.js';
 import { Report } from './report.js';
@@ -36,6 +38,7 @@ async function main(options: FaultOptions): Promise<void> {
   console.log(`seed ${options.seed}: repeat it with npm run test:faults -- --seed ${options.seed}`);
   for (const { round, seed } of rounds(options)) {
     if (stop.aborted) break;
+    if (round.kafka && (await missingBroker('Kafka', kafkaJars)) !== undefined) continue;
     const folder = mkdtempSync(join(tmpdir(), 'service-outbox-faults-'));
     const notes: string[] = [];
     const note = (process: string, text: string): void => {

@@ -8,6 +8,8 @@ export interface Round {
   readonly name: string;
   readonly nodes: 1 | 3;
   readonly proxied: boolean;
+  /** Whether the relay publishes to a real Kafka instead of the destination's process. @defaultValue false */
+  readonly kafka?: boolean;
   readonly nemeses: readonly NemesisName[];
   /** Faults at the same time. */
   readonly atOnce: number;
@@ -129,6 +131,16 @@ export const ROUNDS: readonly Round[] = [
   },
   { ...usual, name: 'destination', nemeses: destination },
   { ...usual, name: 'deploy', release: 'old', nemeses: ['deploy new release', 'kill process'], poolSize: 3 },
+  {
+    ...usual,
+    name: 'kafka',
+    kafka: true,
+    nemeses: ['kill kafka', 'pause kafka', 'kill consumer'],
+    pauseMs: 1_500,
+    seconds: 30,
+    // Kafka takes whatever it is given.
+    load: { ...load, failing: 0, poison: 0 },
+  },
 ];
 
 /** Every fault, on three nodes, two at a time. */

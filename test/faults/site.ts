@@ -1,5 +1,6 @@
 import { MongoClient } from 'mongodb';
 
+import { startKafka, type KafkaBroker } from '../../dev/brokers/kafka.js';
 import type { Mongod } from '../../dev/mongod.js';
 import { startReplicaSet, type ReplicaSet } from '../../dev/replica-set.js';
 import { Proxy } from './network.js';
@@ -9,12 +10,15 @@ export interface SiteOptions {
   /** Whether connections go through proxies: of one node, each process has its own; of three, each node has. */
   readonly proxied: boolean;
   readonly mongod: Mongod;
+  /** Whether the relay publishes to a Kafka. @defaultValue false */
+  readonly kafka?: boolean;
 }
 
 /** The servers of a round. */
 export interface Site {
   readonly set: ReplicaSet;
   readonly proxies: ReadonlyMap<string, Proxy>;
+  readonly kafka: KafkaBroker | undefined;
   /** Where the process of a seat connects to. */
   uri(seat: string): Promise<string>;
   /** Runs a command on the primary itself, past all proxies; its fail points are set this way. */
@@ -22,7 +26,7 @@ export interface Site {
   stop(): Promise<void>;
 }
 
-export async function openSite({ nodes, proxied, mongod }: SiteOptions): Promise<Site> {
+export async function openSite({ nodes, proxied, mongod, kafka: withKafka = false }: SiteOptions): Promise<Site> {
   const proxies = new Map<string, Proxy>();
   const perNode = async (port: number): Promise<number> => {
     const proxy = await Proxy.start(port);
@@ -39,6 +43,7 @@ export async function openSite({ nodes, proxied, mongod }: SiteOptions): Promise
     ],
     ...(proxied && nodes > 1 ? { advertise: perNode } : {}),
   });
+  const kafka = withKafka ? await startKafka() : undefined;
   const uri = async (seat: string): Promise<string> => {
     if (!proxied || nodes > 1) return set.uri;
     const proxy = proxies.get(seat) ?? (await Proxy.start(set.nodes[0]!.port));
@@ -48,6 +53,7 @@ export async function openSite({ nodes, proxied, mongod }: SiteOptions): Promise
   return {
     set,
     proxies,
+    kafka,
     uri,
     onPrimary: async (work) => {
       const { port } = await set.primary();
@@ -62,7 +68,7 @@ export async function openSite({ nodes, proxied, mongod }: SiteOptions): Promise
       }
     },
     stop: async () => {
-      await set.stop();
+      await Promise.all([set.stop(), kafka?.stop()]);
       await Promise.all([...proxies.values()].map((proxy) => proxy.stop()));
     },
   };

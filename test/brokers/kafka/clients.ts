@@ -9,7 +9,7 @@ import {
   type KafkaPublisherOptions,
 } from '../../../src/kafka.js';
 import type { OutboxMessage, Publisher } from '../../../src/index.js';
-import { kafkaClient } from './kafka-topic.js';
+import { kafkaClient } from '../../support/kafka-topic.js';
 
 /** A publisher with a client of its own. */
 interface ConnectedPublisher {

@@ -2,7 +2,7 @@ import type { KafkaBroker } from '../../../dev/brokers/kafka.js';
 import type { ReceivedMessage } from '../../../src/testing.js';
 import type { BrokerFixture } from '../relay-faults.js';
 import type { Connect } from './clients.js';
-import { KafkaTopic, type StoredRecord } from './kafka-topic.js';
+import { KafkaTopic, type StoredRecord } from '../../support/kafka-topic.js';
 
 const ours = ['id', 'type', 'position', 'created'];
 

@@ -9,7 +9,7 @@ import { range } from '../../support/orders.js';
 import { waitFor } from '../../support/create-outbox.js';
 import { keyed, watchedOutbox } from '../../support/watched-outbox.js';
 import { clients, type Connect } from './clients.js';
-import { KafkaTopic } from './kafka-topic.js';
+import { KafkaTopic } from '../../support/kafka-topic.js';
 
 const missing = await missingBroker('Kafka', kafkaJars);
 let broker: KafkaBroker;

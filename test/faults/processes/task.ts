@@ -21,6 +21,8 @@ export interface Task {
   readonly clockMs: number;
   /** Where the relay's destination listens. */
   readonly destination: string;
+  /** Where the relay publishes instead, if at all. */
+  readonly kafka?: { readonly bootstrap: string; readonly topic: string };
   readonly load: Load;
 }
 

@@ -1,10 +1,11 @@
 import { seededRandom } from '../../../demo/random.js';
-import type { Consumer, ConsumerOptions } from '../../../src/index.js';
+import type { Consumer, ConsumerOptions, Publisher } from '../../../src/index.js';
 import { CONSUMERS, type ConsumerName } from './consumers.js';
 import { openOutbox, rest, type Context, type FaultOutbox } from './context.js';
 import { destinationPublisher } from './destination-client.js';
 import { handler, projector } from './handlers.js';
-import type { FaultType } from './messages.js';
+import { kafkaDestination } from './kafka-destination.js';
+import type { FaultMessage, FaultType } from './messages.js';
 
 type PlainOptions = ConsumerOptions<FaultType> & { transactional?: false };
 
@@ -16,9 +17,12 @@ export async function run(context: Context): Promise<void> {
   const random = seededRandom(task.seed);
   outbox.on('consumer:stop', ({ consumer, epoch }) => history.write({ kind: 'handed over', consumer, epoch }));
 
+  const { kafka } = task;
+  const relayTo: Publisher<FaultMessage> & { close?(): Promise<void> } =
+    kafka === undefined ? destinationPublisher(context) : kafkaDestination(context, kafka.bootstrap, kafka.topic);
   const running = new Map<ConsumerName, Consumer>();
   const begin = (name: ConsumerName): void => {
-    const consumer = started(name, outbox, context, random);
+    const consumer = started(name, outbox, context, random, relayTo);
     running.set(name, consumer);
     consumer.closed.catch((error: unknown) =>
       tell({ kind: 'violation', text: `consumer ${name} of ${task.process} ended: ${String(error)}` }),
@@ -35,11 +39,18 @@ export async function run(context: Context): Promise<void> {
     if (!stop.aborted) begin(name);
   }
   await outbox.close();
+  await relayTo.close?.();
 }
 
-function started(name: ConsumerName, outbox: FaultOutbox, context: Context, random: () => number): Consumer {
+function started(
+  name: ConsumerName,
+  outbox: FaultOutbox,
+  context: Context,
+  random: () => number,
+  relayTo: Publisher<FaultMessage>,
+): Consumer {
   const { kind, options } = CONSUMERS[name];
-  if (kind === 'relay') return outbox.relay(name, destinationPublisher(context), options);
+  if (kind === 'relay') return outbox.relay(name, relayTo, options);
   if (kind === 'transactional')
     return outbox.consume(name, projector(context), options as ConsumerOptions<FaultType> & { transactional: true });
   return outbox.consume(name, handler(context, random), options as PlainOptions);
