@@ -31,7 +31,7 @@ export interface WebhookOptions<M extends OutboxMessage> extends CloudEventOptio
   /**
    * Statuses, beside 408, 425, 429 and 5xx, that say that the destination is wrong and not one message: the relay waits and
    * spends no attempt. All other statuses of 400 to 499 are permanent failures of their message.
-   * @defaultValue [401, 403, 404, 405, 410, 415, 426]: a wrong secret or a removed endpoint must not turn messages into dead letters
+   * @defaultValue [401, 403]: a secret that was replaced on one side only must not turn messages into dead letters
    */
   readonly outageStatuses?: readonly number[];
 }
@@ -44,7 +44,7 @@ export const defaults = {
   concurrency: 10,
   messagesPerRequest: 100,
   timeoutMs: 30_000,
-  outageStatuses: [401, 403, 404, 405, 410, 415, 426],
+  outageStatuses: [401, 403],
 } as const satisfies Partial<WebhookOptions<OutboxMessage>>;
 
 const eventOptions = ['source', 'subject', 'extensions'] as const;

@@ -8,8 +8,8 @@ const outages = new Set<number>(defaults.outageStatuses);
 describe('what a status means', () => {
   it.each<[Answer, number[]]>([
     ['taken', [200, 201, 202, 204, 299]],
-    ['refused', [400, 402, 406, 409, 411, 412, 413, 414, 417, 418, 422, 428, 431, 451, 499]],
-    ['unavailable', [401, 403, 404, 405, 410, 415, 426]],
+    ['refused', [400, 402, 404, 405, 406, 409, 410, 411, 412, 413, 414, 415, 417, 418, 422, 426, 428, 431, 451, 499]],
+    ['unavailable', [401, 403]],
     ['unavailable', [408, 425, 429]],
     ['unavailable', [300, 301, 302, 303, 304, 307, 308]],
     ['unavailable', [500, 501, 502, 503, 504, 599]],
