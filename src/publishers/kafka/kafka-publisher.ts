@@ -13,7 +13,11 @@ export interface KafkaJsProducer {
     acks?: number;
     topicMessages: {
       topic: string;
-      messages: { key: string | Buffer | null; value: string | Buffer | null; headers: Record<string, string> }[];
+      messages: {
+        key: string | Buffer | null;
+        value: string | Buffer | null;
+        headers: Readonly<Record<string, string>>;
+      }[];
     }[];
   }): Promise<unknown>;
 }
@@ -67,7 +71,8 @@ function byTopic(records: readonly KafkaRecord[]): TopicMessages {
   for (const { topic, key, value, headers } of records) {
     const entry = topics.get(topic) ?? { topic, messages: [] };
     topics.set(topic, entry);
-    entry.messages.push({ key, value, headers: { ...headers } });
+    // Clients change these objects, though not the headers.
+    entry.messages.push({ key, value, headers });
   }
   return [...topics.values()];
 }

@@ -59,10 +59,10 @@ function checked(option: string, given: unknown): KafkaBytes {
   throw new PermanentError(`option ${option} must give a text, a Buffer or null for each message: got ${shown(given)}`);
 }
 
-/** About how many bytes a record takes in a record batch, before compression. */
+/** At most how many bytes a record takes in a record batch, before compression. Headers are only estimated: no UTF-16 unit takes more than 3. */
 export function recordBytes({ key, value, headers }: KafkaRecord): number {
   let bytes = framingBytes + bytesOf(key) + bytesOf(value);
-  for (const [name, text] of Object.entries(headers)) bytes += bytesOf(name) + bytesOf(text) + 4;
+  for (const name in headers) bytes += 3 * (name.length + (headers[name] as string).length) + 4;
   return bytes;
 }
 
