@@ -221,9 +221,25 @@ export const MUTATIONS: readonly Mutation[] = [
         find: 'if (task.begun || writer.exposed < setup.options.batchSize) return false;',
         replace: 'if (task.begun || setup.options.batchSize > 0) return false;',
       },
+      {
+        file: 'src/consumer/dispatcher.ts',
+        find: "if (task.source === 'log' && task.position > writer.stored.begun) return undefined;",
+        replace: '',
+      },
     ],
-    rounds: ['processes'],
-    tests: ['test/integration/consumer/kill.test.ts'],
+    tests: ['test/integration/consumer/window.test.ts'],
+  },
+  {
+    name: 'no window for failures',
+    breaks: 'more failures than batchSize are run again after a crash',
+    edits: [
+      {
+        file: 'src/consumer/dispatcher.ts',
+        find: 'if (task.begun || writer.exposed < setup.options.batchSize) return false;',
+        replace: 'if (task.begun || setup.options.batchSize > 0) return false;',
+      },
+    ],
+    tests: ['test/integration/consumer/window.test.ts'],
   },
   {
     name: 'no outage',
