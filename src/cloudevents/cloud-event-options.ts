@@ -1,7 +1,7 @@
 import { shown } from '../errors.js';
 import { checkKnown, invalidOption } from '../internal/check-options.js';
 import type { Delivered, OutboxMessage } from '../message.js';
-import { checkTextOf, type TextOf } from '../publishers/by-message.js';
+import { checkFunctionsOf, checkTextOf, type TextOf } from '../publishers/by-message.js';
 import { isUriReference } from './attribute-rules.js';
 
 /** How messages become CloudEvents. */
@@ -24,11 +24,10 @@ export type Extensions = Readonly<Record<string, string | number | boolean | und
 /** @throws `INVALID_OPTION` */
 export function checkCloudEventOptions(given: unknown): void {
   checkKnown(given, ['source', 'subject', 'extensions']);
-  const { source, subject, extensions } = given as Record<string, unknown>;
+  const { source, subject } = given as Record<string, unknown>;
   checkTextOf('source', source, true);
   if (typeof source === 'string' && !isUriReference(source))
     throw invalidOption('source', 'must be a URI reference (RFC 3986), such as "/orders"', `got ${shown(source)}`);
   checkTextOf('subject', subject, false);
-  if (extensions !== undefined && typeof extensions !== 'function')
-    throw invalidOption('extensions', 'must be a function of the message', `got ${shown(extensions)}`);
+  checkFunctionsOf(given, ['extensions']);
 }

@@ -13,6 +13,15 @@ export function checkTextOf(option: string, value: unknown, required: boolean): 
   throw invalidOption(option, 'must be a text that is not empty, or a function of the message', `got ${shown(value)}`);
 }
 
+/** Refuses options that are given and no function. @throws `INVALID_OPTION` */
+export function checkFunctionsOf(options: object, names: readonly string[]): void {
+  for (const name of names) {
+    const value = (options as Record<string, unknown>)[name];
+    if (value !== undefined && typeof value !== 'function')
+      throw invalidOption(name, 'must be a function of the message', `got ${shown(value)}`);
+  }
+}
+
 /** The option's value for one message. @throws PermanentError when its function gives no text */
 export function textFor<M extends OutboxMessage>(option: string, value: TextOf<M>, message: Delivered<M>): string {
   if (typeof value === 'string') return value;

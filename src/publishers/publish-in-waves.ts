@@ -1,6 +1,7 @@
 import type { Delivered, OutboxMessage } from '../message.js';
 import type { PublishContext, PublishResult } from '../publisher.js';
 import { Unavailable } from '../verdict.js';
+import { asUnavailable } from './as-unavailable.js';
 import { BatchOutcome } from './batch-outcome.js';
 
 /** A message, and what is sent for it. */
@@ -15,21 +16,23 @@ export interface WaveSender<M extends OutboxMessage, R> {
   readonly prepare: (message: Delivered<M>) => R;
   /**
    * Sends messages of different keys and waits for every acknowledgement.
-   * @returns the messages that were refused by themselves; rejects when nothing is known of any, as when the destination is down
+   * @returns the messages that are not stored, each with its error, an Unavailable where no message is to blame; rejects when
+   * nothing is known of any
    */
   readonly send: (wave: readonly Prepared<M, R>[]) => Promise<Refused<M>>;
   /** Most messages of a wave. @defaultValue no limit */
   readonly mostPerWave?: number;
 }
 
-/** Messages that the destination refused, each with its error. */
+/** Messages that the destination did not store, each with its error. */
 export type Refused<M extends OutboxMessage> = ReadonlyMap<Delivered<M>, unknown>;
 
 /**
  * Publishes a batch to a destination that acknowledges each message by itself. Of each key at most one message is under
  * way: were two, the first could be refused and the second stored, and the key would be out of order once the first is sent again.
  *
- * Rejects when nothing of the batch was acknowledged; what was acknowledged before the destination went down is done.
+ * Nothing more is sent once the destination is down. Then it rejects, where nothing is known of any message of the batch; else
+ * what was acknowledged or refused by itself is told, and the others wait for the destination.
  */
 export async function publishInWaves<M extends OutboxMessage, R>(
   messages: readonly Delivered<M>[],
@@ -38,20 +41,27 @@ export async function publishInWaves<M extends OutboxMessage, R>(
 ): Promise<PublishResult> {
   const outcome = new BatchOutcome<M>();
   let rest = prepareEach(messages, prepare, outcome);
-  for (let acknowledged = 0; rest.length > 0;) {
+  let known = 0;
+  while (rest.length > 0) {
     const { wave, later } = nextWave(rest, mostPerWave);
     try {
       // Whatever is sent after that may be sent by another process as well.
       signal.throwIfAborted();
       const refused = await send(wave);
+      const waiting = [...refused.values()].filter((error) => error instanceof Unavailable);
+      known += wave.length - waiting.length;
+      const [down] = waiting;
+      if (known === 0 && down !== undefined) throw down;
       for (const [message, error] of refused) outcome.fail(message, error);
-      acknowledged += wave.length - refused.size;
+      rest = later.filter(({ message }) => !outcome.isHeld(message));
+      if (down === undefined) continue;
+      for (const { message } of rest) outcome.fail(message, down);
+      break;
     } catch (error) {
-      if (acknowledged === 0) throw error;
-      for (const { message } of rest) outcome.fail(message, unavailable(error));
+      if (known === 0) throw error;
+      for (const { message } of rest) outcome.fail(message, asUnavailable(error));
       break;
     }
-    rest = later.filter(({ message }) => !outcome.isHeld(message));
   }
   return outcome.result;
 }
@@ -89,11 +99,4 @@ export function prepareEach<M extends OutboxMessage, R>(
     }
   }
   return prepared;
-}
-
-/** Says of a message that it waits for the destination, whatever the destination's own error was. */
-function unavailable(error: unknown): Unavailable {
-  return error instanceof Unavailable
-    ? error
-    : new Unavailable('the destination failed in the middle of a batch', { cause: error });
 }

@@ -1,11 +1,10 @@
 import type { PutEventsCommandOutput, PutEventsRequestEntry } from '@aws-sdk/client-eventbridge';
 
 import { shown } from '../../errors.js';
-import { invalidOption } from '../../internal/check-options.js';
 import type { Delivered, OutboxMessage } from '../../message.js';
 import type { Publisher } from '../../publisher.js';
 import { PermanentError } from '../../verdict.js';
-import { checkTextOf, textFor, type TextOf } from '../by-message.js';
+import { checkFunctionsOf, checkTextOf, textFor, type TextOf } from '../by-message.js';
 import { toJson } from '../to-json.js';
 import { checkClient, loaded, type AwsClient } from './aws-client.js';
 import { resolveAwsOptions, type AwsOptions } from './aws-options.js';
@@ -39,8 +38,7 @@ export function eventBridgePublisher<M extends OutboxMessage>(
   const { maxBatchBytes, concurrency, timeoutMs } = resolveAwsOptions(options, [...texts, 'detail'], 262_144);
   checkClient(client, 'EventBridge');
   for (const name of texts) checkTextOf(name, options[name], name === 'source');
-  if (options.detail !== undefined && typeof options.detail !== 'function')
-    throw invalidOption('detail', 'must be a function of the message', `got ${shown(options.detail)}`);
+  checkFunctionsOf(options, ['detail']);
   const isPerMessage = typeof options.eventBusName === 'function' || typeof options.source === 'function';
   return {
     publish: (messages, context) =>

@@ -1,6 +1,7 @@
 import type { Delivered, OutboxMessage } from '../../message.js';
 import type { PublishContext, PublishResult } from '../../publisher.js';
 import { PermanentError, Unavailable } from '../../verdict.js';
+import { asUnavailable } from '../as-unavailable.js';
 import { publishInWaves, type Prepared, type Refused } from '../publish-in-waves.js';
 import { sendEach } from '../send-each.js';
 import { requestWithin } from '../request-within.js';
@@ -38,16 +39,11 @@ export async function publishEntries<M extends OutboxMessage, E>(
   context: PublishContext,
   service: BatchService<M, E>,
 ): Promise<PublishResult> {
-  let down: { error: unknown } | undefined;
   return publishInWaves(messages, context, {
     prepare: (message) => sizeChecked(service.prepare(message), service),
-    send: async (wave) => {
-      if (down !== undefined) throw down.error;
+    send: (wave) => {
       const requests = chunkEntries(wave, ({ record }) => record, mostEntries, service.mostBytes);
-      return sendRequests(requests, service, context.signal, service.concurrency, (stopped) => {
-        // No further wave is sent.
-        down = stopped;
-      });
+      return sendRequests(requests, service, context.signal, service.concurrency);
     },
   });
 }
@@ -63,14 +59,12 @@ async function sendRequests<M extends OutboxMessage, E>(
   service: BatchService<M, E>,
   signal: AbortSignal,
   concurrency: number,
-  onStop: (stopped: { error: unknown }) => void = () => undefined,
 ): Promise<Refused<M>> {
   const { sent, stopped } = await sendEach(requests, concurrency, (request) => sendRequest(request, service, signal));
   const refused = [...sent.values()].flatMap((each) => [...each]);
   if (stopped === undefined) return new Map(refused);
-  onStop(stopped);
   if (sent.size === 0) throw stopped.error;
-  const unsent = stopped.items.flat().map(({ message }) => [message, stopped.error] as const);
+  const unsent = stopped.items.flat().map(({ message }) => [message, asUnavailable(stopped.error)] as const);
   return new Map([...refused, ...unsent]);
 }
 
@@ -89,14 +83,13 @@ async function sendRequest<M extends OutboxMessage, E>(
   } catch (error) {
     return requestFailed(error, request, service, signal);
   }
-  const refused = [...failures].map(([index, failure]) => ({
-    message: request[index]!.message,
-    error: entryError(failure, service),
-  }));
-  // Nothing was taken: that is the destination's answer to the whole request.
-  const isDown = refused.length === request.length && refused.every(({ error }) => error instanceof Unavailable);
-  if (isDown) throw refused[0]!.error;
-  return new Map(refused.map(({ message, error }) => [message, error]));
+  const refused = [...failures].map(
+    ([index, failure]) => [request[index]!.message, entryError(failure, service)] as const,
+  );
+  // Nothing was taken: that is the destination's answer to the whole request, and no further one is sent.
+  const isDown = refused.length === request.length && refused.every(([, error]) => error instanceof Unavailable);
+  if (isDown) throw refused[0]![1];
+  return new Map(refused);
 }
 
 async function requestFailed<M extends OutboxMessage, E>(

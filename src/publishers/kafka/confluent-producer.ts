@@ -1,4 +1,4 @@
-import { OutboxError } from '../../errors.js';
+import { Unavailable } from '../../verdict.js';
 
 /** Settings of librdkafka by name. */
 type LibrdkafkaConfig = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -24,7 +24,7 @@ export function isConfluent(producer: object): producer is ConfluentProducer {
  * Refuses settings with which acknowledged messages can be lost, or be stored out of order. They are known once the
  * producer is connected.
  *
- * @throws `INVALID_OPTION`
+ * @throws Unavailable: no message is to blame, and nothing is published until the service has another producer
  */
 export function checkConfluentSettings(producer: ConfluentProducer): void {
   if (checked.has(producer)) return;
@@ -32,7 +32,7 @@ export function checkConfluentSettings(producer: ConfluentProducer): void {
   const config = producer._getInternalClient()?.globalConfig;
   if (config === undefined) return;
   const problem = confluentProblem(config);
-  if (problem !== undefined) throw new OutboxError('INVALID_OPTION', problem);
+  if (problem !== undefined) throw new Unavailable(problem);
   checked.add(producer);
 }
 

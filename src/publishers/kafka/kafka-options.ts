@@ -3,7 +3,7 @@ import { checkCloudEventOptions, type CloudEventOptions } from '../../cloudevent
 import type { Delivered, OutboxMessage } from '../../message.js';
 import { shown } from '../../errors.js';
 import { checkKnown, checkWholeNumbers, checkWord, invalidOption } from '../../internal/check-options.js';
-import { checkTextOf, type TextOf } from '../by-message.js';
+import { checkFunctionsOf, checkTextOf, type TextOf } from '../by-message.js';
 
 /** Bytes, or text to be encoded as UTF-8; null: none. */
 export type KafkaBytes = string | Buffer | null;
@@ -58,7 +58,7 @@ export const kafkaDefaults = { format: 'plain', maxRequestBytes: 512 * 1024 } as
 /** @throws `INVALID_OPTION` */
 export function checkKafkaOptions(options: unknown): void {
   checkKnown(options, known);
-  const { topic, format, cloudEvents, key, value, headers } = options as Record<string, unknown>;
+  const { topic, format, cloudEvents, value } = options as Record<string, unknown>;
   checkTextOf('topic', topic, true);
   checkWord('format', format, ['plain', 'debezium', 'cloudevents']);
   if ((format === 'cloudevents') !== (cloudEvents !== undefined))
@@ -79,9 +79,6 @@ export function checkKafkaOptions(options: unknown): void {
         'leave it out, or choose another format',
       );
   }
-  for (const [name, given] of Object.entries({ key, value, headers })) {
-    if (given !== undefined && typeof given !== 'function')
-      throw invalidOption(name, 'must be a function of the message', `got ${shown(given)}`);
-  }
+  checkFunctionsOf(options, ['key', 'value', 'headers']);
   checkWholeNumbers(options, { maxRequestBytes: [1024, 1024 ** 3] });
 }

@@ -22,9 +22,3 @@ export function portionsOf<M extends OutboxMessage>(batch: Portion<M>, mostBytes
   }
   return current.length > 0 ? [...portions, current] : portions;
 }
-
-/** The two halves of a portion of several messages. */
-export function halves<M extends OutboxMessage>(portion: Portion<M>): [Portion<M>, Portion<M>] {
-  const middle = Math.ceil(portion.length / 2);
-  return [portion.slice(0, middle), portion.slice(middle)];
-}

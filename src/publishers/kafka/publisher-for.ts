@@ -1,14 +1,18 @@
 import type { OutboxMessage } from '../../message.js';
 import type { Publisher } from '../../publisher.js';
 import { abandonable, abandoned } from '../../internal/abort.js';
+import { PermanentError } from '../../verdict.js';
 import { inTurn } from '../../internal/session-queue.js';
+import { publishInPortions } from '../publish-in-portions.js';
 import { checkKafkaOptions, kafkaDefaults, type KafkaPublisherOptions } from './kafka-options.js';
 import { kafkaRecord, type KafkaRecord } from './kafka-record.js';
-import { publishPortions, type SendRecords } from './publish-portions.js';
+import { portionsOf, type Portion } from './portions.js';
+import { sendVerdict } from './send-verdict.js';
 
 /** How one client sends. */
 export interface KafkaClient {
-  readonly send: SendRecords;
+  /** Sends records in one request, with acks of all replicas; resolves when they are acknowledged. */
+  readonly send: (records: readonly KafkaRecord[]) => Promise<void>;
   /** Throws for a record that this client would not store as it is. */
   readonly checkRecord: ((record: KafkaRecord) => void) | undefined;
 }
@@ -29,10 +33,22 @@ export function publisherFor<M extends OutboxMessage>(
     checkRecord?.(record);
     return record;
   };
+  const sendAll = async (records: readonly KafkaRecord[]): Promise<PermanentError | undefined> => {
+    try {
+      await send(records);
+      return undefined;
+    } catch (error) {
+      const verdict = sendVerdict(error, records);
+      if (verdict instanceof PermanentError) return verdict;
+      throw verdict;
+    }
+  };
+  const cut = (batch: Portion<M>) => portionsOf(batch, options.maxRequestBytes);
   return {
     publish: async (messages, { signal }) => {
-      const { maxRequestBytes } = options;
-      const run = inTurn(producer, () => publishPortions(messages, signal, { toRecord, send, maxRequestBytes }));
+      const run = inTurn(producer, () =>
+        publishInPortions(messages, { signal }, { prepare: toRecord, cut, send: sendAll }),
+      );
       // A client tries for long; whoever has lost the lease need not wait for it, but what is sent next does.
       const outcome = await abandonable(run, signal);
       if (outcome === abandoned) throw signal.reason;

@@ -1,7 +1,7 @@
 import { shown } from '../../errors.js';
 import { checkKnown, checkWholeNumbers, invalidOption } from '../../internal/check-options.js';
 import type { Delivered, OutboxMessage } from '../../message.js';
-import { checkTextOf, type TextOf } from '../by-message.js';
+import { checkFunctionsOf, checkTextOf, type TextOf } from '../by-message.js';
 
 /** Options of `natsPublisher`. */
 export interface NatsPublisherOptions<M extends OutboxMessage> {
@@ -51,9 +51,7 @@ export function checkNatsOptions(given: unknown): void {
       'must be words with dots between them, without blanks and wildcards',
       `got ${shown(options.subject)}`,
     );
-  for (const option of ['messageId', 'content', 'headers'] as const)
-    if (options[option] !== undefined && typeof options[option] !== 'function')
-      throw invalidOption(option, 'must be a function of the message', `got ${shown(options[option])}`);
+  checkFunctionsOf(options, ['messageId', 'content', 'headers']);
   checkWholeNumbers(options, { ackTimeoutMs: [100, 3_600_000] });
 }
 

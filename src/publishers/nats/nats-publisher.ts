@@ -5,7 +5,6 @@ import { PermanentError, Unavailable } from '../../verdict.js';
 import { textFor } from '../by-message.js';
 import { messageHeaders } from '../message-headers.js';
 import { publishInWaves, type Prepared, type Refused } from '../publish-in-waves.js';
-import { refusedOrUnavailable } from '../refused-or-unavailable.js';
 import { toJson } from '../to-json.js';
 import { within } from '../within.js';
 
@@ -79,7 +78,7 @@ async function sendWave<M extends OutboxMessage>(
       }
     }),
   );
-  return refusedOrUnavailable(wave.length, refused);
+  return refused;
 }
 
 async function verdict(

@@ -1,7 +1,7 @@
 import type { Delivered, OutboxMessage } from '../../message.js';
 import { checkBoolean, checkKnown, checkWholeNumbers, invalidOption } from '../../internal/check-options.js';
 import { shown } from '../../errors.js';
-import { checkTextOf, type TextOf } from '../by-message.js';
+import { checkFunctionsOf, checkTextOf, type TextOf } from '../by-message.js';
 
 /** Options of `rabbitmqPublisher`. */
 export interface RabbitmqPublisherOptions<M extends OutboxMessage> {
@@ -62,9 +62,7 @@ export function checkRabbitmqOptions(given: unknown): void {
   if (options.exchange !== '') checkTextOf('exchange', options.exchange, false);
   checkTextOf('routingKey', options.routingKey, false);
   checkBoolean('mandatory', options.mandatory);
-  for (const option of ['content', 'headers'] as const)
-    if (options[option] !== undefined && typeof options[option] !== 'function')
-      throw invalidOption(option, 'must be a function of the message', `got ${shown(options[option])}`);
+  checkFunctionsOf(options, ['content', 'headers']);
   if (options.contentType !== undefined && (typeof options.contentType !== 'string' || options.contentType === ''))
     throw invalidOption('contentType', 'must be a text that is not empty', `got ${shown(options.contentType)}`);
   checkWholeNumbers(options, { maxMessageBytes: [1, 536_870_912], confirmTimeoutMs: [1_000, 3_600_000] });

@@ -4,7 +4,6 @@ import type { OutboxMessage } from '../../message.js';
 import type { Publisher } from '../../publisher.js';
 import { Unavailable } from '../../verdict.js';
 import { publishInWaves, type Prepared, type Refused } from '../publish-in-waves.js';
-import { refusedOrUnavailable } from '../refused-or-unavailable.js';
 import { within } from '../within.js';
 
 import { amqpMessage, type AmqpMessage } from './amqp-message.js';
@@ -89,7 +88,7 @@ async function sendWave<M extends OutboxMessage>(
     const error = amqpVerdict(record, results[index] ?? { kind: 'unknown' }, session.closed, fixed);
     if (error !== undefined) refused.set(message, error);
   });
-  return refusedOrUnavailable(wave.length, refused);
+  return refused;
 }
 
 async function open(

@@ -20,7 +20,6 @@ export function redisFailure(error: unknown): RedisFailure {
       return /\bkeys?\b/.test(text) ? 'denied' : 'outage';
     case 'ERR':
       return /unknown command|max number of clients/i.test(text) ? 'outage' : 'own';
-    case undefined:
     default:
       // OOM, READONLY, LOADING, MASTERDOWN, CLUSTERDOWN, NOREPLICAS, MISCONF, BUSY, NOAUTH …, and whatever is no reply.
       return 'outage';

@@ -1,7 +1,6 @@
-import { shown } from '../../errors.js';
-import { checkKnown, checkWholeNumbers, checkWord, invalidOption } from '../../internal/check-options.js';
+import { checkKnown, checkWholeNumbers, checkWord } from '../../internal/check-options.js';
 import type { Delivered, OutboxMessage } from '../../message.js';
-import { checkTextOf, type TextOf } from '../by-message.js';
+import { checkFunctionsOf, checkTextOf, type TextOf } from '../by-message.js';
 
 /** Options of `redisPublisher`. */
 export interface RedisPublisherOptions<M extends OutboxMessage> {
@@ -48,8 +47,6 @@ export function checkRedisOptions(given: unknown): void {
   const options = given as Record<(typeof known)[number], unknown>;
   checkTextOf('stream', options.stream, true);
   checkWord('trim', options.trim, ['approximate', 'exact']);
-  for (const option of ['content', 'headers'] as const)
-    if (options[option] !== undefined && typeof options[option] !== 'function')
-      throw invalidOption(option, 'must be a function of the message', `got ${shown(options[option])}`);
+  checkFunctionsOf(options, ['content', 'headers']);
   checkWholeNumbers(options, { maxLength: [1, Number.MAX_SAFE_INTEGER], replyTimeoutMs: [100, 3_600_000] });
 }

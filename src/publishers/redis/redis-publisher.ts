@@ -3,7 +3,6 @@ import type { Delivered, OutboxMessage } from '../../message.js';
 import type { Publisher } from '../../publisher.js';
 import { PermanentError, Unavailable } from '../../verdict.js';
 import { publishInWaves, type Prepared, type Refused } from '../publish-in-waves.js';
-import { refusedOrUnavailable } from '../refused-or-unavailable.js';
 import { within } from '../within.js';
 
 import { addAll, checkRedisClient, isReady, type RedisClient, type RedisCommand } from './redis-client.js';
@@ -69,7 +68,7 @@ function refusals<M extends OutboxMessage>(
     const error = errors[index];
     if (error !== undefined) refused.set(message, verdict(record.key, error, isFixed));
   });
-  return refusedOrUnavailable(wave.length, refused);
+  return refused;
 }
 
 function verdict(stream: string, error: unknown, isFixed: boolean): unknown {

@@ -4,10 +4,11 @@ import { toCloudEvent } from '../../cloudevents/to-cloud-event.js';
 import type { Delivered, OutboxMessage } from '../../message.js';
 import type { PublishContext, Publisher, PublishResult } from '../../publisher.js';
 import { PermanentError, Unavailable } from '../../verdict.js';
-import { publishInWaves, type Prepared } from '../publish-in-waves.js';
+import { asUnavailable } from '../as-unavailable.js';
+import { inParts, publishInPortions } from '../publish-in-portions.js';
+import { publishInWaves, type Prepared, type Refused } from '../publish-in-waves.js';
 import { adviceFor, answerOf, retryAfterMs } from './answer.js';
 import { post } from './post.js';
-import { publishInRequests } from './publish-in-requests.js';
 import { sendEach } from '../send-each.js';
 import { batchId, signatureHeaders, webhookId } from './signature.js';
 import {
@@ -48,35 +49,24 @@ class WebhookPublisher<M extends OutboxMessage> implements Publisher<M> {
   async publish(messages: readonly Delivered<M>[], context: PublishContext): Promise<PublishResult> {
     const prepare = (message: Delivered<M>) => toCloudEvent(message, this.options.event);
     if (this.options.mode === 'batch')
-      return publishInRequests(messages, context, {
+      return publishInPortions(messages, context, {
         prepare,
+        cut: (prepared) => inParts(prepared, this.options.messagesPerRequest),
         send: (events) => this.#post(toHttpBatch(events), batchId(events.map(({ id }) => id)), context.signal),
-        mostPerRequest: this.options.messagesPerRequest,
       });
-    let down: { error: unknown } | undefined;
-    return publishInWaves(messages, context, {
-      prepare,
-      send: async (wave) => {
-        if (down !== undefined) throw down.error;
-        const { sent, stopped } = await this.#sendWave(wave, context.signal);
-        // What was acknowledged is known beside what was not, and no further wave is sent.
-        down = stopped;
-        if (stopped !== undefined && sent.size === 0) throw stopped.error;
-        const refused = [...sent].filter(([, error]) => error !== undefined);
-        return new Map(
-          [...refused, ...(stopped?.items ?? []).map((each) => [each, stopped?.error] as const)].map(
-            ([{ message }, error]) => [message, error],
-          ),
-        );
-      },
-    });
+    return publishInWaves(messages, context, { prepare, send: (wave) => this.#sendWave(wave, context.signal) });
   }
 
-  #sendWave(wave: readonly Prepared<M, CloudEvent>[], signal: AbortSignal) {
+  /** What was acknowledged is known beside what was not. */
+  async #sendWave(wave: readonly Prepared<M, CloudEvent>[], signal: AbortSignal): Promise<Refused<M>> {
     const mode = this.options.mode === 'binary' ? 'binary' : 'structured';
-    return sendEach(wave, this.options.concurrency, ({ message, record }) =>
+    const { sent, stopped } = await sendEach(wave, this.options.concurrency, ({ message, record }) =>
       this.#post(toHttp(record, mode), webhookId(message.id), signal),
     );
+    if (stopped !== undefined && sent.size === 0) throw stopped.error;
+    const refused = [...sent].filter(([, error]) => error !== undefined);
+    const unsent = (stopped?.items ?? []).map((each) => [each, asUnavailable(stopped?.error)] as const);
+    return new Map([...refused, ...unsent].map(([{ message }, error]) => [message, error]));
   }
 
   /** @returns why the destination refused what was sent, if it did; rejects when it could not say */

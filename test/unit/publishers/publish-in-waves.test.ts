@@ -94,6 +94,34 @@ it('after an acknowledgement, what is left waits for the destination', async () 
   expect(sent).toEqual([[1, 4], [2]]);
 });
 
+it('nothing more is sent once a message waits for the destination', async () => {
+  const down = new Unavailable('the queue is full');
+  const { sent, send } = sender({ 2: down });
+  const { failed } = await publishInWaves(messages('a', 'b', 'a', 'c', 'b'), { signal }, { prepare, send });
+  expect(sent).toEqual([[1, 2, 4]]);
+  expect(failed).toEqual([
+    { position: 2, error: down },
+    { position: 3, error: down },
+  ]);
+});
+
+it('rejects where every message of the first wave waits, and tells what was refused by itself beside', async () => {
+  const down = new Unavailable('the queue is full');
+  const own = new Error('no');
+  const all = sender({ 1: down, 2: down });
+  await expect(publishInWaves(messages('a', 'b', 'a'), { signal }, { prepare, send: all.send })).rejects.toBe(down);
+  expect(all.sent).toEqual([[1, 2]]);
+  const { failed } = await publishInWaves(
+    messages('a', 'b', 'a'),
+    { signal },
+    { prepare, send: sender({ 1: down, 2: own }).send },
+  );
+  expect(failed.map(({ position, error }) => [position, error])).toEqual([
+    [1, down],
+    [2, own],
+  ]);
+});
+
 it('sends nothing once the signal has aborted, also between two waves', async () => {
   const abort = new AbortController();
   const sent: number[][] = [];

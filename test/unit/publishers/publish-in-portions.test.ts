@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import { PermanentError } from '../../../../src/index.js';
-import { publishInRequests } from '../../../../src/publishers/webhook/publish-in-requests.js';
-import { delivered } from '../../../support/delivered.js';
-import { doneOf } from '../../../support/done-of.js';
+import { PermanentError, Unavailable } from '../../../src/index.js';
+import { inParts, publishInPortions } from '../../../src/publishers/publish-in-portions.js';
+import { delivered } from '../../support/delivered.js';
+import { doneOf } from '../../support/done-of.js';
 
 const signal = new AbortController().signal;
 const keys = fc.option(fc.constantFrom('a', 'b', 'c'), { nil: undefined });
@@ -20,7 +20,7 @@ it('stores every message but bad ones and those behind a bad one of their key, i
     fc.asyncProperty(batches, fc.integer({ min: 1, max: 12 }), async (batch, mostPerRequest) => {
       const stored: number[] = [];
       const messages = messagesOf(batch);
-      const result = await publishInRequests(
+      const result = await publishInPortions(
         messages,
         { signal },
         {
@@ -34,7 +34,7 @@ it('stores every message but bad ones and those behind a bad one of their key, i
             stored.push(...positions);
             return undefined;
           },
-          mostPerRequest,
+          cut: (prepared) => inParts(prepared, mostPerRequest),
         },
       );
       expect(stored).toEqual(doneOf(messages, result));
@@ -55,19 +55,22 @@ it('names as failed what was not answered for when the destination goes down, an
     };
   };
   const publish = (most: number) =>
-    publishInRequests(
+    publishInPortions(
       messagesOf(Array<{ key: undefined }>(6).fill({ key: undefined })),
       { signal },
       {
         prepare: () => undefined,
         send: send(most),
-        mostPerRequest: 2,
+        cut: (prepared) => inParts(prepared, 2),
       },
     );
   await expect(publish(0)).rejects.toBe(down);
-  expect((await publish(2)).failed.map(({ position, error }) => [position, error])).toEqual([
-    [5, down],
-    [6, down],
-  ]);
+  const { failed } = await publish(2);
+  expect(failed.map(({ position }) => position)).toEqual([5, 6]);
+  // Nothing is said of these messages: they wait, and spend no attempt.
+  for (const { error } of failed) {
+    expect(error).toBeInstanceOf(Unavailable);
+    expect((error as Error).cause).toBe(down);
+  }
   expect((await publish(3)).failed).toEqual([]);
 });
