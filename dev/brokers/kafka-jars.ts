@@ -8,7 +8,7 @@ import { NotApplicable, tryInOrder } from '../first-that-works.js';
 
 const run = promisify(execFile);
 
-const kafkaVersion = '4.4.0';
+export const kafkaVersion = '4.4.0';
 /** The one jar that Kafka does not bring: without it the broker writes no log. As new as the log4j that it does bring. */
 const log4jVersion = '2.25.5';
 

@@ -1,26 +1,19 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { execFile } from 'node:child_process';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { Kafka, logLevel } from 'kafkajs';
 
-import { freePorts } from '../free-ports.js';
-import { removeFolder, ServerProcess, type ServerNode } from '../server-process.js';
-import { kafkaJars } from './kafka-jars.js';
+import { kafkaJars, kafkaVersion } from './kafka-jars.js';
+import { startBroker, type Broker, type BrokerOptions } from './start-broker.js';
 
 const run = promisify(execFile);
 
 /** A broker of its own on 127.0.0.1, which is its own controller. */
-export interface KafkaBroker {
+export interface KafkaBroker extends Broker {
   /** `host:port`, for `brokers` or `bootstrap.servers`. */
   readonly bootstrap: string;
-  /** Kills and restarts keep the data. */
-  readonly node: ServerNode;
-  /** Kills it and removes its data. */
-  stop(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Broker settings by name: https://kafka.apache.org/documentation/#brokerconfigs */
@@ -55,59 +48,48 @@ const small: KafkaSettings = {
 const jvm = ['-Xms64m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:+ExitOnOutOfMemoryError'];
 
 /** Starts a broker; resolves when it answers. Topics are not created by themselves, unless `settings` say so. */
-export async function startKafka(settings: KafkaSettings = {}): Promise<KafkaBroker> {
+export async function startKafka(settings: KafkaSettings = {}, options: BrokerOptions = {}): Promise<KafkaBroker> {
   const jars = await kafkaJars();
-  const [port, controllerPort] = (await freePorts(2)) as [number, number];
-  const folder = mkdtempSync(join(tmpdir(), 'service-outbox-kafka-'));
-  folders.add(folder);
-  const bootstrap = `127.0.0.1:${port}`;
-  const properties = join(folder, 'server.properties');
-  const all: KafkaSettings = {
-    ...small,
-    listeners: `PLAINTEXT://${bootstrap},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://${bootstrap}`,
-    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    'log.dirs': join(folder, 'data'),
-    ...settings,
-  };
-  mkdirSync(join(folder, 'data'));
-  writeFileSync(
-    properties,
-    Object.entries(all)
-      .map((pair) => pair.join('='))
-      .join('\n'),
+  const server = { binary: 'java', version: kafkaVersion, source: jars, env: {} };
+  const broker = await startBroker(
+    {
+      name: 'kafka',
+      server,
+      scheme: 'kafka',
+      morePorts: 1,
+      launch: async ({ folder, port, morePorts: [controllerPort] }) => {
+        const bootstrap = `127.0.0.1:${port}`;
+        const properties = join(folder, 'server.properties');
+        const all: KafkaSettings = {
+          ...small,
+          listeners: `PLAINTEXT://${bootstrap},CONTROLLER://127.0.0.1:${controllerPort}`,
+          'advertised.listeners': `PLAINTEXT://${bootstrap}`,
+          'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+          'log.dirs': join(folder, 'data'),
+          ...settings,
+        };
+        writeFileSync(
+          properties,
+          Object.entries(all)
+            .map((pair) => pair.join('='))
+            .join('\n'),
+        );
+        writeFileSync(join(folder, 'log4j2.properties'), logging);
+        const java = [
+          ...jvm,
+          `-Dlog4j2.configurationFile=${join(folder, 'log4j2.properties')}`,
+          '-cp',
+          join(jars, '*'),
+        ];
+        const cluster = ['-t', 'MkU3OEVBNTcwNTJENDM2Qg', '-c', properties];
+        await run('java', [...java, 'kafka.tools.StorageTool', 'format', ...cluster]);
+        return { args: [...java, 'kafka.Kafka', properties], isReady: () => answers(bootstrap) };
+      },
+    },
+    options,
   );
-  writeFileSync(join(folder, 'log4j2.properties'), logging);
-  const java = [...jvm, `-Dlog4j2.configurationFile=${join(folder, 'log4j2.properties')}`, '-cp', join(jars, '*')];
-  const node = new ServerProcess({
-    name: 'kafka',
-    binary: 'java',
-    args: [...java, 'kafka.Kafka', properties],
-    folder,
-    port,
-    isReady: () => answers(bootstrap),
-  });
-  const stop = async (): Promise<void> => {
-    await node.kill9();
-    removeFolder(folder);
-    folders.delete(folder);
-  };
-  try {
-    const cluster = ['-t', 'MkU3OEVBNTcwNTJENDM2Qg', '-c', properties];
-    await run('java', [...java, 'kafka.tools.StorageTool', 'format', ...cluster]);
-    await node.start();
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return { bootstrap, node, stop, [Symbol.asyncDispose]: stop };
+  return { ...broker, bootstrap: broker.url.replace('kafka://', '') };
 }
-
-/** What a process that ends without `stop` would leave behind; the handler of server-process.ts runs before this one. */
-const folders = new Set<string>();
-process.on('exit', () => {
-  for (const folder of folders) removeFolder(folder);
-});
 
 const logging = `status=warn
 appender.console.type=Console

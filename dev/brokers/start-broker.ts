@@ -34,11 +34,11 @@ export interface BrokerLaunch {
   readonly userinfo?: string;
   /** Further free ports that it needs. */
   readonly morePorts?: number;
-  /** How it is started, with its files in that folder. */
-  readonly launch: (
-    place: BrokerPlace,
-  ) => Pick<ServerLaunch, 'args' | 'env' | 'isReady'> & { readonly binary?: string };
+  /** Makes its files in that folder ready. @returns how it is started */
+  readonly launch: (place: BrokerPlace) => Launch | Promise<Launch>;
 }
+
+type Launch = Pick<ServerLaunch, 'args' | 'env' | 'isReady'> & { readonly binary?: string };
 
 interface BrokerPlace {
   readonly folder: string;
@@ -61,22 +61,23 @@ export async function startBroker(
   const [port, ...morePorts] = (await freePorts(1 + more)) as [number, ...number[]];
   const folder = mkdtempSync(join(tmpdir(), `service-outbox-${name}-`));
   folders.add(folder);
-  const { env, ...how } = launch({ folder, port, morePorts });
-  const node = new ServerProcess({
-    name,
-    binary: server.binary,
-    folder,
-    port,
-    env: { ...process.env, ...server.env, ...env },
-    ...how,
-  });
+  let node: ServerProcess | undefined;
   const stop = async (): Promise<void> => {
     // Nobody will read this data again, so that there is no reason to wait for a clean shutdown.
-    await node.kill9();
+    await node?.kill9();
     removeFolder(folder);
     folders.delete(folder);
   };
   try {
+    const { env, ...how } = await launch({ folder, port, morePorts });
+    node = new ServerProcess({
+      name,
+      binary: server.binary,
+      folder,
+      port,
+      env: { ...process.env, ...server.env, ...env },
+      ...how,
+    });
     await node.start();
   } catch (error) {
     await stop();

@@ -1,14 +1,13 @@
 import type { PublishBatchCommandOutput, PublishBatchRequestEntry } from '@aws-sdk/client-sns';
 
-import type { Delivered, OutboxMessage } from '../../message.js';
+import type { OutboxMessage } from '../../message.js';
 import type { Publisher } from '../../publisher.js';
 import { checkTextOf, textFor, type TextOf } from '../by-message.js';
 import { checkClient, loaded, type AwsClient } from './aws-client.js';
 import { resolveAwsOptions, type AwsOptions } from './aws-options.js';
-import { awsJson, fifoId, utf8Bytes } from './aws-text.js';
 import { batchFailures } from './batch-failures.js';
-import { bytesOfAttributes, messageAttributes } from './message-attributes.js';
 import { publishEntries, type Entry } from './publish-entries.js';
+import { queueMessage } from './queue-message.js';
 
 /** How messages are sent to SNS. */
 export interface SnsOptions<M extends OutboxMessage> extends AwsOptions {
@@ -44,7 +43,11 @@ export function snsPublisher<M extends OutboxMessage>(client: AwsClient, options
         permission: 'sns:Publish, and kms:GenerateDataKey for an encrypted topic',
         isPerMessage: typeof topicArn === 'function',
         ...{ mostBytes: maxBatchBytes, concurrency, timeoutMs },
-        prepare: (message) => entryOf(message, textFor('topicArn', topicArn, message), deduplicationId),
+        prepare: (message): Entry<SnsEntry> => {
+          const destination = textFor('topicArn', topicArn, message);
+          const { text, bytes, rest } = queueMessage(message, destination, deduplicationId);
+          return { destination, bytes, entry: { Message: text, ...rest } };
+        },
         send: async (TopicArn, entries, abortSignal) => {
           const { PublishBatchCommand } = await loaded('@aws-sdk/client-sns', () => import('@aws-sdk/client-sns'));
           const PublishBatchRequestEntries = entries.map((entry, index) => ({ ...entry, Id: String(index) }));
@@ -53,29 +56,5 @@ export function snsPublisher<M extends OutboxMessage>(client: AwsClient, options
           return batchFailures(Failed);
         },
       }),
-  };
-}
-
-function entryOf<M extends OutboxMessage>(
-  message: Delivered<M>,
-  topicArn: string,
-  deduplicationId: TextOf<M>,
-): Entry<SnsEntry> {
-  const Message = awsJson(message.data);
-  const MessageAttributes = messageAttributes(message);
-  const isFifo = topicArn.endsWith('.fifo');
-  return {
-    destination: topicArn,
-    bytes: utf8Bytes(Message) + bytesOfAttributes(MessageAttributes),
-    entry: {
-      Message,
-      MessageAttributes,
-      ...(isFifo
-        ? {
-            MessageGroupId: fifoId(message.key ?? message.id),
-            MessageDeduplicationId: fifoId(textFor('deduplicationId', deduplicationId, message)),
-          }
-        : {}),
-    },
   };
 }

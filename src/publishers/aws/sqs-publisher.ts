@@ -1,14 +1,13 @@
 import type { SendMessageBatchCommandOutput, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs';
 
-import type { Delivered, OutboxMessage } from '../../message.js';
+import type { OutboxMessage } from '../../message.js';
 import type { Publisher } from '../../publisher.js';
 import { checkTextOf, textFor, type TextOf } from '../by-message.js';
 import { checkClient, loaded, type AwsClient } from './aws-client.js';
 import { resolveAwsOptions, type AwsOptions } from './aws-options.js';
-import { awsJson, fifoId, utf8Bytes } from './aws-text.js';
 import { batchFailures } from './batch-failures.js';
-import { bytesOfAttributes, messageAttributes } from './message-attributes.js';
 import { publishEntries, type Entry } from './publish-entries.js';
+import { queueMessage } from './queue-message.js';
 
 /** How messages are sent to SQS. */
 export interface SqsOptions<M extends OutboxMessage> extends AwsOptions {
@@ -44,7 +43,11 @@ export function sqsPublisher<M extends OutboxMessage>(client: AwsClient, options
         permission: 'sqs:SendMessage, and kms:GenerateDataKey for an encrypted queue',
         isPerMessage: typeof queueUrl === 'function',
         ...{ mostBytes: maxBatchBytes, concurrency, timeoutMs },
-        prepare: (message) => entryOf(message, textFor('queueUrl', queueUrl, message), deduplicationId),
+        prepare: (message): Entry<SqsEntry> => {
+          const destination = textFor('queueUrl', queueUrl, message);
+          const { text, bytes, rest } = queueMessage(message, destination, deduplicationId);
+          return { destination, bytes, entry: { MessageBody: text, ...rest } };
+        },
         send: async (QueueUrl, entries, abortSignal) => {
           const { SendMessageBatchCommand } = await loaded('@aws-sdk/client-sqs', () => import('@aws-sdk/client-sqs'));
           const Entries = entries.map((entry, index) => ({ ...entry, Id: String(index) }));
@@ -53,29 +56,5 @@ export function sqsPublisher<M extends OutboxMessage>(client: AwsClient, options
           return batchFailures(Failed);
         },
       }),
-  };
-}
-
-function entryOf<M extends OutboxMessage>(
-  message: Delivered<M>,
-  queueUrl: string,
-  deduplicationId: TextOf<M>,
-): Entry<SqsEntry> {
-  const MessageBody = awsJson(message.data);
-  const MessageAttributes = messageAttributes(message);
-  const isFifo = queueUrl.endsWith('.fifo');
-  return {
-    destination: queueUrl,
-    bytes: utf8Bytes(MessageBody) + bytesOfAttributes(MessageAttributes),
-    entry: {
-      MessageBody,
-      MessageAttributes,
-      ...(isFifo
-        ? {
-            MessageGroupId: fifoId(message.key ?? message.id),
-            MessageDeduplicationId: fifoId(textFor('deduplicationId', deduplicationId, message)),
-          }
-        : {}),
-    },
   };
 }

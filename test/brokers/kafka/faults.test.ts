@@ -15,5 +15,5 @@ beforeAll(async () => {
 afterAll(() => broker?.stop());
 
 describe.skipIf(missing).each(clients)('over %s', (_name, connect) => {
-  relayFaults(() => openKafkaFixture(broker, connect));
+  relayFaults(() => openKafkaFixture(broker, connect), { refusesLarge: true });
 });

@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
+
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { Connection } from 'rabbitmq-client';
 
+import type { RabbitmqClient } from '../../../src/rabbitmq.js';
 import type { ReceivedMessage } from '../../../src/testing.js';
 
 /** What a service does with amqplib: a new channel when the old one is gone. */
@@ -36,6 +39,30 @@ export async function rabbitmqClient(url: string): Promise<Connection> {
   connection.on('error', () => undefined);
   await connection.onConnect();
   return connection;
+}
+
+interface ClientUnderTest {
+  readonly client: RabbitmqClient | (() => Promise<RabbitmqClient>);
+  close(): Promise<unknown>;
+}
+
+/** What a service passes in, for each package. */
+export const rabbitmqClients: Readonly<Record<string, (url: string) => Promise<ClientUnderTest>>> = {
+  amqplib: (url) => {
+    const service = amqplibService(url);
+    return Promise.resolve({ client: service.channel, close: () => service.close() });
+  },
+  'rabbitmq-client': async (url) => {
+    const connection = await rabbitmqClient(url);
+    return { client: connection, close: () => connection.close() };
+  },
+};
+
+/** A durable queue of its own. @returns its name */
+export async function makeQueue(url: string): Promise<string> {
+  const queue = `queue-${randomBytes(6).toString('hex')}`;
+  await onChannel(url, (channel) => channel.assertQueue(queue, { durable: true }));
+  return queue;
 }
 
 /** Does something on a connection of its own, which is closed then. */

@@ -1,16 +1,14 @@
-import { randomBytes } from 'node:crypto';
-
 import { afterAll, beforeAll, describe, it } from 'vitest';
 
 import { rabbitmqServer, startRabbitmq } from '../../../dev/brokers/rabbitmq.js';
 import { resolveServer } from '../../../dev/brokers/server-binary.js';
 import type { Broker } from '../../../dev/brokers/start-broker.js';
-import { rabbitmqPublisher, type RabbitmqClient } from '../../../src/rabbitmq.js';
+import { rabbitmqPublisher } from '../../../src/rabbitmq.js';
 import { publisherCases, type ReceivedMessage } from '../../../src/testing.js';
 import { missingBroker } from '../../support/brokers.js';
 import { relayFaults, type BrokerFixture } from '../relay-faults.js';
 
-import { amqplibService, onChannel, rabbitmqClient, takeAll } from './clients.js';
+import { makeQueue, rabbitmqClients, takeAll } from './clients.js';
 
 const missing = await missingBroker('RabbitMQ', () => resolveServer(rabbitmqServer));
 
@@ -21,27 +19,11 @@ describe.skipIf(missing)('the RabbitMQ publisher keeps what a publisher promises
   });
   afterAll(() => broker?.stop());
 
-  interface Client {
-    readonly client: RabbitmqClient | (() => Promise<RabbitmqClient>);
-    close(): Promise<unknown>;
-  }
-  const clients: Record<string, () => Promise<Client>> = {
-    amqplib: async () => {
-      const service = amqplibService(broker.url);
-      return { client: service.channel, close: () => service.close() };
-    },
-    'rabbitmq-client': async () => {
-      const connection = await rabbitmqClient(broker.url);
-      return { client: connection, close: () => connection.close() };
-    },
-  };
-
-  describe.each(Object.entries(clients))('with %s', (_, make) => {
+  describe.each(Object.entries(rabbitmqClients))('with %s', (_, make) => {
     async function open(): Promise<BrokerFixture> {
-      const queue = `queue-${randomBytes(6).toString('hex')}`;
+      const queue = await makeQueue(broker.url);
       const received: ReceivedMessage[] = [];
-      await onChannel(broker.url, (channel) => channel.assertQueue(queue, { durable: true }));
-      const { client, close } = await make();
+      const { client, close } = await make(broker.url);
       return {
         // The default exchange: no queue has the name of the refused message's type.
         publisher: rabbitmqPublisher(client, {
@@ -66,6 +48,6 @@ describe.skipIf(missing)('the RabbitMQ publisher keeps what a publisher promises
     }
     for (const { name, run } of publisherCases(open)) it(name, run);
 
-    describe('behind a relay:', () => relayFaults(open));
+    describe('behind a relay:', () => relayFaults(open, { refusesLarge: false }));
   });
 });

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -7,12 +6,12 @@ import { rabbitmqServer, startRabbitmq } from '../../../dev/brokers/rabbitmq.js'
 import { resolveServer } from '../../../dev/brokers/server-binary.js';
 import type { Broker } from '../../../dev/brokers/start-broker.js';
 import { Unavailable } from '../../../src/index.js';
-import { rabbitmqPublisher, type RabbitmqClient } from '../../../src/rabbitmq.js';
+import { rabbitmqPublisher } from '../../../src/rabbitmq.js';
 import { missingBroker } from '../../support/brokers.js';
 import { itSurvivesFaults } from '../../support/it-survives-faults.js';
 import { checkReceived, relayAll, testMessages } from '../../support/relay-all.js';
 
-import { amqplibService, onChannel, rabbitmqClient, takeAll } from './clients.js';
+import { amqplibService, makeQueue, onChannel, rabbitmqClient, rabbitmqClients, takeAll } from './clients.js';
 
 const missing = await missingBroker('RabbitMQ', () => resolveServer(rabbitmqServer));
 const context = () => ({ signal: new AbortController().signal, consumer: 'test', epoch: 1 });
@@ -25,33 +24,12 @@ describe.skipIf(missing)('the RabbitMQ publisher under faults', () => {
   afterAll(() => broker?.stop());
   afterEach(() => broker.node.resume());
 
-  async function makeQueue(): Promise<string> {
-    const queue = `queue-${randomBytes(6).toString('hex')}`;
-    await onChannel(broker.url, (channel) => channel.assertQueue(queue, { durable: true }));
-    return queue;
-  }
-
-  interface Client {
-    readonly client: RabbitmqClient | (() => Promise<RabbitmqClient>);
-    close(): Promise<unknown>;
-  }
-  const clients: Record<string, () => Promise<Client>> = {
-    amqplib: async () => {
-      const service = amqplibService(broker.url);
-      return { client: service.channel, close: () => service.close() };
-    },
-    'rabbitmq-client': async () => {
-      const connection = await rabbitmqClient(broker.url);
-      return { client: connection, close: () => connection.close() };
-    },
-  };
-
-  describe.each(Object.entries(clients))('with %s', (_, makeClient) => {
+  describe.each(Object.entries(rabbitmqClients))('with %s', (_, makeClient) => {
     itSurvivesFaults(
       () => broker.node,
       async () => {
-        const routingKey = await makeQueue();
-        const { client, close } = await makeClient();
+        const routingKey = await makeQueue(broker.url);
+        const { client, close } = await makeClient(broker.url);
         return {
           publisher: rabbitmqPublisher(client, { routingKey }),
           received: () => takeAll(broker.url, routingKey),
@@ -61,8 +39,8 @@ describe.skipIf(missing)('the RabbitMQ publisher under faults', () => {
     );
 
     it('takes a broker that confirms nothing for too long to be down', async () => {
-      const routingKey = await makeQueue();
-      const { client, close } = await makeClient();
+      const routingKey = await makeQueue(broker.url);
+      const { client, close } = await makeClient(broker.url);
       onTestFinished(async () => void (await close()));
       const publisher = rabbitmqPublisher(client, { routingKey, confirmTimeoutMs: 1_000 });
       const messages = testMessages(20, 20);
@@ -78,7 +56,7 @@ describe.skipIf(missing)('the RabbitMQ publisher under faults', () => {
   });
 
   it('is told at once by amqplib when the connection breaks while it waits', async () => {
-    const routingKey = await makeQueue();
+    const routingKey = await makeQueue(broker.url);
     await onChannel(broker.url, async (channel) => {
       const publisher = rabbitmqPublisher(channel, { routingKey });
       await publisher.publish(testMessages(1, 1), context());

@@ -7,16 +7,24 @@ import { relayFaults } from '../relay-faults.js';
 import { startReceiver } from './receiver.js';
 
 describe.each(['structured', 'batch'] as const)('a relay to a webhook, mode %s', (mode) => {
-  relayFaults(async () => {
-    const receiver = await startReceiver();
-    return {
-      node: receiver.server,
-      publisher: webhookPublisher(receiver.url, { source: '/orders', mode, timeoutMs: 2_000, messagesPerRequest: 10 }),
-      received: async () => receiver.received(),
-      refused: { data: { refuse: true } },
-      close: () => receiver.close(),
-    };
-  });
+  relayFaults(
+    async () => {
+      const receiver = await startReceiver();
+      return {
+        node: receiver.server,
+        publisher: webhookPublisher(receiver.url, {
+          source: '/orders',
+          mode,
+          timeoutMs: 2_000,
+          messagesPerRequest: 10,
+        }),
+        received: async () => receiver.received(),
+        refused: { data: { refuse: true } },
+        close: () => receiver.close(),
+      };
+    },
+    { refusesLarge: true },
+  );
 });
 
 it('an endpoint that fails with 500 for one message alone does not hold up the others for ever', async () => {
