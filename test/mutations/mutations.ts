@@ -242,6 +242,18 @@ export const MUTATIONS: readonly Mutation[] = [
     tests: ['test/integration/consumer/window.test.ts'],
   },
   {
+    name: 'a reader woken too early waits',
+    breaks: 'a message waits for the next append, for ever where nothing follows',
+    edits: [
+      {
+        file: 'src/tail/log-reader.ts',
+        find: 'looksInVain = this.watch.isBeyond(this.#position) ? looksInVain + 1 : 0;',
+        replace: 'looksInVain = 0;',
+      },
+    ],
+    tests: ['test/integration/faults/three-nodes.test.ts'],
+  },
+  {
     name: 'no outage',
     breaks: 'a destination that is down turns messages into failures',
     edits: [
