@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { startKafka, type KafkaBroker } from '../../../dev/brokers/kafka.js';
 import { kafkaJars } from '../../../dev/brokers/kafka-jars.js';
 import { fromKafka } from '../../../src/cloudevents.js';
-import { Unavailable, type Delivered, type OutboxMessage } from '../../../src/index.js';
+import { PermanentError, Unavailable, type Delivered, type OutboxMessage } from '../../../src/index.js';
 import { missingBroker } from '../../support/brokers.js';
 import { range } from '../../support/orders.js';
 import { waitFor } from '../../support/create-outbox.js';
@@ -32,7 +32,7 @@ async function opened(connect: Connect, options: object = {}, requestTimeout?: n
   return { topic, publisher: connected.publisher };
 }
 
-describe.skipIf(missing).each(clients)('over %s', (_name, connect) => {
+describe.skipIf(missing).each(clients)('over %s', (name, connect) => {
   it('a topic that is missing stops the relay, which says so, and goes on when it is there', async () => {
     const { topic, publisher } = await opened(connect);
     const outbox = await watchedOutbox();
@@ -96,12 +96,15 @@ describe.skipIf(missing).each(clients)('over %s', (_name, connect) => {
     }
   });
 
-  it('bytes and tombstones are stored as they are', async () => {
+  it('bytes, tombstones and empty texts are stored as they are, or refused, and never one as the other', async () => {
     const values: Record<number, Buffer | string | null> = { 1: Buffer.from('bytes'), 2: null, 3: '' };
     const value = ({ position }: Delivered<OutboxMessage>) => values[position] ?? null;
     const { topic, publisher } = await opened(connect, { value });
     await topic.create({ numPartitions: 1 });
-    await publisher.publish([messageAt(1, 'k'), messageAt(2, 'k'), messageAt(3, 'k')], context);
-    expect((await topic.records()).map((record) => record.value)).toEqual(['bytes', null, '']);
+    const result = await publisher.publish([messageAt(1, 'k'), messageAt(2, 'k'), messageAt(3, 'k')], context);
+    const stored = (await topic.records()).map((record) => record.value);
+    if (name !== '@confluentinc/kafka-javascript') return expect(stored).toEqual(['bytes', null, '']);
+    expect(stored).toEqual(['bytes', null]);
+    expect(result).toEqual({ failed: [{ position: 3, error: expect.any(PermanentError) as Error }] });
   });
 });
