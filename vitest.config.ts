@@ -65,7 +65,8 @@ export default defineConfig({
           name: 'brokers',
           include: ['test/brokers/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
-          testTimeout: 60_000,
+          // A broker may take a minute to start again on a busy machine, and then says why it did not.
+          testTimeout: 180_000,
           hookTimeout: 120_000,
           // Each file starts a broker of its own, and some of them are a whole JVM.
           maxWorkers: 2,

@@ -17,6 +17,8 @@ const keys = 7;
 const pausedMs = 5_000;
 /** How long a broker stays away where no outage is told of. */
 const longestDownMs = 20_000;
+/** How long it takes at most until it goes on, once the broker is back: some clients wait by themselves. */
+const goesOnMs = 60_000;
 
 /**
  * What a relay of a whole outbox stands, whichever broker it publishes to.
@@ -52,7 +54,7 @@ export function relayFaults(open: () => Promise<BrokerFixture>, { refusesLarge }
     const rounds = 2;
     for (let round = 1; round <= rounds; round += 1) {
       const { position } = await outbox.info('relay');
-      await waitFor(async () => (await outbox.info('relay')).position > position + 100);
+      await waitFor(async () => (await outbox.info('relay')).position > position + 100, goesOnMs);
       await broker.node.kill9();
       await broker.node.restart();
     }
@@ -114,7 +116,7 @@ async function expectAll(
   total: number,
   mostRepeats: number,
 ): Promise<void> {
-  await waitFor(async () => (await outbox.info('relay')).position === total, 60_000);
+  await waitFor(async () => (await outbox.info('relay')).position === total, goesOnMs);
   expect(await outbox.failures('relay')).toEqual([]);
   expect(outbox.of('consumer:dead')).toEqual([]);
   const states = outbox.of('consumer:outage').map(({ state }) => state);

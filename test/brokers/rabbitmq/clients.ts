@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { Connection } from 'rabbitmq-client';
 
+import type { Broker } from '../../../dev/brokers/start-broker.js';
 import type { RabbitmqClient } from '../../../src/rabbitmq.js';
 import type { ReceivedMessage } from '../../../src/testing.js';
 
@@ -58,11 +59,23 @@ export const rabbitmqClients: Readonly<Record<string, (url: string) => Promise<C
   },
 };
 
-/** A durable queue of its own. @returns its name */
-export async function makeQueue(url: string): Promise<string> {
-  const queue = `queue-${randomBytes(6).toString('hex')}`;
-  await onChannel(url, (channel) => channel.assertQueue(queue, { durable: true }));
-  return queue;
+/**
+ * Durable queues for tests that kill the broker. One that is killed within a second or so of declaring a queue may start
+ * without it, with all that was confirmed in it; what was there at a clean shutdown stays.
+ *
+ * @returns gives the name of another one at each call
+ */
+export async function lastingQueues({ url, node }: Broker, count: number): Promise<() => string> {
+  const queues = Array.from({ length: count }, () => `queue-${randomBytes(6).toString('hex')}`);
+  await onChannel(url, async (channel) => {
+    for (const queue of queues) await channel.assertQueue(queue, { durable: true });
+  });
+  await node.restart();
+  return () => {
+    const queue = queues.pop();
+    if (queue === undefined) throw new Error(`more than ${count} queues are needed`);
+    return queue;
+  };
 }
 
 /** Does something on a connection of its own, which is closed then. */

@@ -8,20 +8,22 @@ import { publisherCases, type ReceivedMessage } from '../../../src/testing.js';
 import { missingBroker } from '../../support/brokers.js';
 import { relayFaults, type BrokerFixture } from '../relay-faults.js';
 
-import { makeQueue, rabbitmqClients, takeAll } from './clients.js';
+import { lastingQueues, rabbitmqClients, takeAll } from './clients.js';
 
 const missing = await missingBroker('RabbitMQ', () => resolveServer(rabbitmqServer));
 
 describe.skipIf(missing)('the RabbitMQ publisher keeps what a publisher promises', () => {
   let broker: Broker;
+  let nextQueue: () => string;
   beforeAll(async () => {
     broker = await startRabbitmq();
+    nextQueue = await lastingQueues(broker, 100);
   });
   afterAll(() => broker?.stop());
 
   describe.each(Object.entries(rabbitmqClients))('with %s', (_, make) => {
     async function open(): Promise<BrokerFixture> {
-      const queue = await makeQueue(broker.url);
+      const queue = nextQueue();
       const received: ReceivedMessage[] = [];
       const { client, close } = await make(broker.url);
       return {

@@ -11,15 +11,17 @@ import { missingBroker } from '../../support/brokers.js';
 import { itSurvivesFaults } from '../../support/it-survives-faults.js';
 import { checkReceived, relayAll, testMessages } from '../../support/relay-all.js';
 
-import { amqplibService, makeQueue, onChannel, rabbitmqClient, rabbitmqClients, takeAll } from './clients.js';
+import { amqplibService, lastingQueues, onChannel, rabbitmqClient, rabbitmqClients, takeAll } from './clients.js';
 
 const missing = await missingBroker('RabbitMQ', () => resolveServer(rabbitmqServer));
 const context = () => ({ signal: new AbortController().signal, consumer: 'test', epoch: 1 });
 
 describe.skipIf(missing)('the RabbitMQ publisher under faults', () => {
   let broker: Broker;
+  let nextQueue: () => string;
   beforeAll(async () => {
     broker = await startRabbitmq();
+    nextQueue = await lastingQueues(broker, 20);
   });
   afterAll(() => broker?.stop());
   afterEach(() => broker.node.resume());
@@ -28,7 +30,7 @@ describe.skipIf(missing)('the RabbitMQ publisher under faults', () => {
     itSurvivesFaults(
       () => broker.node,
       async () => {
-        const routingKey = await makeQueue(broker.url);
+        const routingKey = nextQueue();
         const { client, close } = await makeClient(broker.url);
         return {
           publisher: rabbitmqPublisher(client, { routingKey }),
@@ -39,7 +41,7 @@ describe.skipIf(missing)('the RabbitMQ publisher under faults', () => {
     );
 
     it('takes a broker that confirms nothing for too long to be down', async () => {
-      const routingKey = await makeQueue(broker.url);
+      const routingKey = nextQueue();
       const { client, close } = await makeClient(broker.url);
       onTestFinished(async () => void (await close()));
       const publisher = rabbitmqPublisher(client, { routingKey, confirmTimeoutMs: 1_000 });
@@ -56,7 +58,7 @@ describe.skipIf(missing)('the RabbitMQ publisher under faults', () => {
   });
 
   it('is told at once by amqplib when the connection breaks while it waits', async () => {
-    const routingKey = await makeQueue(broker.url);
+    const routingKey = nextQueue();
     await onChannel(broker.url, async (channel) => {
       const publisher = rabbitmqPublisher(channel, { routingKey });
       await publisher.publish(testMessages(1, 1), context());
