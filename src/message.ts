@@ -60,8 +60,11 @@ export type Delivered<M> = M extends unknown
     }
   : never;
 
-/** The member of the union `M` whose type is `T`. */
-export type Of<M, T> = Extract<M, { type: T }>;
+/**
+ * The member of the union `M` whose type is `T`. While the type of an argument is being inferred the compiler asks with `never`,
+ * and takes the answer for good: `relay('x', kafkaPublisher(producer, …))` then is a publisher of every message.
+ */
+export type Of<M, T> = [T] extends [never] ? M : Extract<M, { type: T }>;
 
 /**
  * Where reading begins. A `Date`: messages whose `created` is at or after it (inclusive, so the
