@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { kafkaJars } from '../../dev/brokers/kafka-jars.js';
 import { resolveMongod } from '../../dev/mongod.js';
 import { stopOnSignal } from '../../dev/stop-on-signal.js';
 import { missingBroker } from '../support/brokers.js';
+import { BROKERS } from './brokers/brokers.js';
 import { keepEvidence } from './evidence.js';
 import { parseOptions, type FaultOptions } from './options.js';
 import { Report } from './report.js';
@@ -31,6 +31,13 @@ function* rounds({ minutes, seed, only }: FaultOptions): Generator<{ round: Roun
   }
 }
 
+/** Whether the round can't run here, for want of its broker. */
+async function isMissing({ broker }: Round): Promise<boolean> {
+  if (broker === undefined) return false;
+  const { title, resolve } = BROKERS[broker];
+  return (await missingBroker(title, resolve)) !== undefined;
+}
+
 async function main(options: FaultOptions): Promise<void> {
   const stop = stopOnSignal();
   const mongod = await resolveMongod({ log: (line) => console.log(line) });
@@ -38,7 +45,7 @@ async function main(options: FaultOptions): Promise<void> {
   console.log(`seed ${options.seed}: repeat it with npm run test:faults -- --seed ${options.seed}`);
   for (const { round, seed } of rounds(options)) {
     if (stop.aborted) break;
-    if (round.kafka && (await missingBroker('Kafka', kafkaJars)) !== undefined) continue;
+    if (await isMissing(round)) continue;
     const folder = mkdtempSync(join(tmpdir(), 'service-outbox-faults-'));
     const notes: string[] = [];
     const note = (process: string, text: string): void => {

@@ -1,4 +1,5 @@
 import type { ServiceOutboxOptions } from '../../src/index.js';
+import type { BrokerName } from './brokers/broker.js';
 import type { NemesisName } from './nemeses/nemeses.js';
 import type { Release } from './processes/messages.js';
 import type { Load, Role } from './processes/task.js';
@@ -8,8 +9,8 @@ export interface Round {
   readonly name: string;
   readonly nodes: 1 | 3;
   readonly proxied: boolean;
-  /** Whether the relay publishes to a real Kafka instead of the destination's process. @defaultValue false */
-  readonly kafka?: boolean;
+  /** The real broker that the relay publishes to. @defaultValue none: to the destination's process */
+  readonly broker?: BrokerName;
   readonly nemeses: readonly NemesisName[];
   /** Faults at the same time. */
   readonly atOnce: number;
@@ -97,6 +98,16 @@ const destination = [
   'kill destination',
 ] as const satisfies readonly NemesisName[];
 
+/** Of a relay to a real broker. */
+const toBroker: Omit<Round, 'name'> = {
+  ...usual,
+  nemeses: ['kill broker', 'pause broker', 'kill consumer'],
+  pauseMs: 1_500,
+  seconds: 20,
+  // A broker takes whatever it is given.
+  load: { ...load, failing: 0, poison: 0 },
+};
+
 /** Every fault by itself, each with its kin; first, with little to do, how long it takes to recover from the usual ones. */
 export const ROUNDS: readonly Round[] = [
   {
@@ -131,16 +142,11 @@ export const ROUNDS: readonly Round[] = [
   },
   { ...usual, name: 'destination', nemeses: destination },
   { ...usual, name: 'deploy', release: 'old', nemeses: ['deploy new release', 'kill process'], poolSize: 3 },
-  {
-    ...usual,
-    name: 'kafka',
-    kafka: true,
-    nemeses: ['kill kafka', 'pause kafka', 'kill consumer'],
-    pauseMs: 1_500,
-    seconds: 30,
-    // Kafka takes whatever it is given.
-    load: { ...load, failing: 0, poison: 0 },
-  },
+  // It takes longest to start again.
+  { ...toBroker, name: 'kafka', broker: 'kafka', seconds: 30 },
+  { ...toBroker, name: 'rabbitmq', broker: 'rabbitmq' },
+  { ...toBroker, name: 'nats', broker: 'nats' },
+  { ...toBroker, name: 'redis', broker: 'redis' },
 ];
 
 /** Every fault, on three nodes, two at a time. */

@@ -5,7 +5,7 @@ import { freePorts } from '../../dev/free-ports.js';
 import type { Mongod } from '../../dev/mongod.js';
 import { seededRandom } from '../../demo/random.js';
 import { anyOf } from '../../src/internal/abort.js';
-import { KafkaTopic } from '../support/kafka-topic.js';
+import type { RoundBroker } from './brokers/broker.js';
 import { check } from './check/check.js';
 import { checkTopic } from './check/check-topic.js';
 import type { Violation } from './check/violation.js';
@@ -57,10 +57,8 @@ export async function runRound({ round, seed, mongod, folder, stop, note }: Roun
   const random = seededRandom(seed);
   const site = await openSite({ ...round, mongod });
   const fleet = new Fleet(violate, note);
-  const topic = site.kafka === undefined ? undefined : new KafkaTopic(site.kafka.bootstrap);
   try {
-    await topic?.create();
-    await man(fleet, site, { round, seed, folder, topic });
+    await man(fleet, site, { round, seed, folder });
     const injections = await inject(round, { fleet, site, random, stop }, note);
     stop.throwIfAborted();
     await heal(fleet, site);
@@ -77,7 +75,7 @@ export async function runRound({ round, seed, mongod, folder, stop, note }: Roun
     if (injections.length === 0) violate('no fault could be injected');
     if (final.last === 0) violate('nothing was put');
     violations.push(...check(history));
-    if (topic !== undefined) (await leftIn(topic, history, injections)).forEach(violate);
+    if (site.broker !== undefined) (await leftIn(site.broker, history, injections)).forEach(violate);
     const takeAll = Object.keys(CONSUMERS).filter(
       (name) => !('types' in CONSUMERS[name as keyof typeof CONSUMERS].options),
     );
@@ -96,9 +94,9 @@ export async function runRound({ round, seed, mongod, folder, stop, note }: Roun
   }
 }
 
-/** What is wrong with what the relay has left in Kafka. */
+/** What is wrong with what the relay has left in the broker's topic. */
 async function leftIn(
-  topic: KafkaTopic,
+  broker: RoundBroker,
   { processes, final }: History,
   injections: readonly Injection[],
 ): Promise<string[]> {
@@ -106,20 +104,15 @@ async function leftIn(
   for (const record of processes.flatMap(({ records }) => records))
     if (record.kind === 'delivery' && record.consumer === 'relay')
       for (const { position } of record.entries) given.set(position, (given.get(position) ?? 0) + 1);
-  const records = await topic.records();
   return checkTopic(
-    records.map(({ key, headers }) => ({ position: Number(headers['position']), key })),
+    await broker.records(),
     final.last,
     given,
-    CONSUMERS.relay.options.batchSize * injections.filter(({ target }) => target === 'kafka').length,
+    CONSUMERS.relay.options.batchSize * injections.filter(({ target }) => target === broker.place.broker).length,
   );
 }
 
-async function man(
-  fleet: Fleet,
-  site: Site,
-  { round, seed, folder, topic }: Pick<RoundRun, 'round' | 'seed' | 'folder'> & { topic: KafkaTopic | undefined },
-) {
+async function man(fleet: Fleet, site: Site, { round, seed, folder }: Pick<RoundRun, 'round' | 'seed' | 'folder'>) {
   mkdirSync(folder, { recursive: true });
   const [port] = await freePorts(1);
   const task = {
@@ -131,7 +124,7 @@ async function man(
     clockMs: 0,
     destination: `http://127.0.0.1:${port}`,
     load: round.load,
-    ...(topic && site.kafka ? { kafka: { bootstrap: site.kafka.bootstrap, topic: topic.name } } : {}),
+    ...(site.broker ? { broker: site.broker.place } : {}),
   } satisfies Partial<Task>;
   let count = 0;
   for (const role of startOrder)
@@ -192,8 +185,8 @@ async function heal(fleet: Fleet, site: Site): Promise<void> {
     if (node.pid === undefined) await node.restart();
   }
   await site.set.settled();
-  site.kafka?.node.resume();
-  if (site.kafka?.node.pid === undefined) await site.kafka?.node.restart();
+  site.broker?.node.resume();
+  if (site.broker?.node.pid === undefined) await site.broker?.node.restart();
   for (const destination of fleet.byRole('destination')) destination.send({ kind: 'mood', mood: 'up' });
   for (const member of fleet.members) {
     member.signal('SIGCONT');

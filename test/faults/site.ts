@@ -1,8 +1,9 @@
 import { MongoClient } from 'mongodb';
 
-import { startKafka, type KafkaBroker } from '../../dev/brokers/kafka.js';
 import type { Mongod } from '../../dev/mongod.js';
 import { startReplicaSet, type ReplicaSet } from '../../dev/replica-set.js';
+import type { BrokerName, RoundBroker } from './brokers/broker.js';
+import { BROKERS } from './brokers/brokers.js';
 import { Proxy } from './network.js';
 
 export interface SiteOptions {
@@ -10,15 +11,15 @@ export interface SiteOptions {
   /** Whether connections go through proxies: of one node, each process has its own; of three, each node has. */
   readonly proxied: boolean;
   readonly mongod: Mongod;
-  /** Whether the relay publishes to a Kafka. @defaultValue false */
-  readonly kafka?: boolean;
+  /** The real broker that the relay publishes to. @defaultValue none */
+  readonly broker?: BrokerName;
 }
 
 /** The servers of a round. */
 export interface Site {
   readonly set: ReplicaSet;
   readonly proxies: ReadonlyMap<string, Proxy>;
-  readonly kafka: KafkaBroker | undefined;
+  readonly broker: RoundBroker | undefined;
   /** Where the process of a seat connects to. */
   uri(seat: string): Promise<string>;
   /** Runs a command on the primary itself, past all proxies; its fail points are set this way. */
@@ -26,7 +27,7 @@ export interface Site {
   stop(): Promise<void>;
 }
 
-export async function openSite({ nodes, proxied, mongod, kafka: withKafka = false }: SiteOptions): Promise<Site> {
+export async function openSite({ nodes, proxied, mongod, broker: brokerName }: SiteOptions): Promise<Site> {
   const proxies = new Map<string, Proxy>();
   const perNode = async (port: number): Promise<number> => {
     const proxy = await Proxy.start(port);
@@ -43,7 +44,7 @@ export async function openSite({ nodes, proxied, mongod, kafka: withKafka = fals
     ],
     ...(proxied && nodes > 1 ? { advertise: perNode } : {}),
   });
-  const kafka = withKafka ? await startKafka() : undefined;
+  const broker = brokerName && (await BROKERS[brokerName].start());
   const uri = async (seat: string): Promise<string> => {
     if (!proxied || nodes > 1) return set.uri;
     const proxy = proxies.get(seat) ?? (await Proxy.start(set.nodes[0]!.port));
@@ -53,7 +54,7 @@ export async function openSite({ nodes, proxied, mongod, kafka: withKafka = fals
   return {
     set,
     proxies,
-    kafka,
+    broker,
     uri,
     onPrimary: async (work) => {
       const { port } = await set.primary();
@@ -68,7 +69,7 @@ export async function openSite({ nodes, proxied, mongod, kafka: withKafka = fals
       }
     },
     stop: async () => {
-      await Promise.all([set.stop(), kafka?.stop()]);
+      await Promise.all([set.stop(), broker?.stop()]);
       await Promise.all([...proxies.values()].map((proxy) => proxy.stop()));
     },
   };

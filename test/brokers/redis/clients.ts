@@ -15,7 +15,10 @@ export const redisClients: Readonly<Record<string, (url: string) => Promise<Redi
   ioredis: async (url) => {
     const client = new Redis(url, { retryStrategy: () => 100 });
     client.on('error', () => undefined);
-    await client.ping();
+    await client.ping().catch((error: unknown) => {
+      client.disconnect();
+      throw error;
+    });
     return {
       client,
       ping: async () => (await client.ping()) === 'PONG',

@@ -2,7 +2,7 @@ import { betweenCommandsNemeses } from './between-commands.js';
 import { commandNemeses } from './commands.js';
 import { connectionNemeses } from './connections.js';
 import { destinationNemeses } from './destination.js';
-import { kafkaNemeses } from './kafka.js';
+import { brokerNemeses } from './broker.js';
 import { processNemeses } from './processes.js';
 import { releaseNemeses } from './release.js';
 import { serverNemeses } from './servers.js';
@@ -15,7 +15,7 @@ export const NEMESES = {
   ...connectionNemeses,
   ...commandNemeses,
   ...destinationNemeses,
-  ...kafkaNemeses,
+  ...brokerNemeses,
   ...releaseNemeses,
 };
 

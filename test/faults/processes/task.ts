@@ -1,4 +1,5 @@
 import type { ServiceOutboxOptions } from '../../../src/index.js';
+import type { Place } from '../brokers/broker.js';
 import type { Release } from './messages.js';
 
 export type Role = 'writer' | 'reader' | 'worker' | 'drainer' | 'admin' | 'destination';
@@ -22,7 +23,7 @@ export interface Task {
   /** Where the relay's destination listens. */
   readonly destination: string;
   /** Where the relay publishes instead, if at all. */
-  readonly kafka?: { readonly bootstrap: string; readonly topic: string };
+  readonly broker?: Place;
   readonly load: Load;
 }
 

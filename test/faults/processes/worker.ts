@@ -1,10 +1,10 @@
 import { seededRandom } from '../../../demo/random.js';
 import type { Consumer, ConsumerOptions, Publisher } from '../../../src/index.js';
+import { brokerDestination } from './broker-destination.js';
 import { CONSUMERS, type ConsumerName } from './consumers.js';
 import { openOutbox, rest, type Context, type FaultOutbox } from './context.js';
 import { destinationPublisher } from './destination-client.js';
 import { handler, projector } from './handlers.js';
-import { kafkaDestination } from './kafka-destination.js';
 import type { FaultMessage, FaultType } from './messages.js';
 
 type PlainOptions = ConsumerOptions<FaultType> & { transactional?: false };
@@ -17,9 +17,8 @@ export async function run(context: Context): Promise<void> {
   const random = seededRandom(task.seed);
   outbox.on('consumer:stop', ({ consumer, epoch }) => history.write({ kind: 'handed over', consumer, epoch }));
 
-  const { kafka } = task;
   const relayTo: Publisher<FaultMessage> & { close?(): Promise<void> } =
-    kafka === undefined ? destinationPublisher(context) : kafkaDestination(context, kafka.bootstrap, kafka.topic);
+    task.broker === undefined ? destinationPublisher(context) : brokerDestination(context, task.broker);
   const running = new Map<ConsumerName, Consumer>();
   const begin = (name: ConsumerName): void => {
     const consumer = started(name, outbox, context, random, relayTo);

@@ -1,33 +1,32 @@
 import type { Publisher } from '../../../src/index.js';
-import { kafkaPublisher } from '../../../src/kafka.js';
 import { Unavailable } from '../../../src/verdict.js';
-import { kafkaClient } from '../../support/kafka-topic.js';
+import type { Connected, Place } from '../brokers/broker.js';
+import { BROKERS } from '../brokers/brokers.js';
 import type { Context } from './context.js';
 import { seen } from './handlers.js';
 import type { FaultMessage } from './messages.js';
 
 /**
- * Publishes to a real Kafka with the library's publisher. What it was given and what was acknowledged is written down here;
- * what Kafka has is read when the round is over.
+ * Publishes to a real broker with the library's publisher. What it was given and what was acknowledged is written down here;
+ * what the broker has is read when the round is over.
  */
-export function kafkaDestination(
+export function brokerDestination(
   { history }: Context,
-  bootstrap: string,
-  topic: string,
+  place: Place,
 ): Publisher<FaultMessage> & { close(): Promise<void> } {
-  const producer = kafkaClient(bootstrap).producer({ allowAutoTopicCreation: false });
-  const publisher = kafkaPublisher<FaultMessage>(producer, { topic });
-  let connected: Promise<void> | undefined;
+  let connected: Promise<Connected> | undefined;
   /** The broker may be down when the process starts. */
-  const connect = (): Promise<void> =>
-    (connected ??= producer.connect().catch((error: unknown) => {
+  const connect = (): Promise<Connected> =>
+    (connected ??= BROKERS[place.broker].connect(place).catch((error: unknown) => {
       connected = undefined;
-      throw new Unavailable('no Kafka to connect to', { cause: error });
+      throw new Unavailable('no broker to connect to', { cause: error });
     }));
   return {
-    close: () => producer.disconnect(),
+    close: async () => {
+      await (await connected?.catch(() => undefined))?.close();
+    },
     publish: async (messages, context) => {
-      await connect();
+      const { publisher } = await connect();
       const { consumer, epoch, signal } = context;
       history.write({ kind: 'delivery', consumer, epoch, entries: messages.map(seen) });
       const result = await publisher.publish(messages, context);
