@@ -297,4 +297,28 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     tests: ['test/integration/sequencer/stray-append.test.ts'],
   },
+  {
+    name: 'published without a confirm',
+    breaks: 'a message counts as published that RabbitMQ had not confirmed when the connection broke',
+    edits: [
+      {
+        file: 'src/publishers/rabbitmq/amqp-verdict.ts',
+        find: 'return new Unavailable(`RabbitMQ has not confirmed: ${closed.text}`, options);',
+        replace: 'return undefined;',
+      },
+    ],
+    rounds: ['rabbitmq'],
+  },
+  {
+    name: 'a key twice in a wave',
+    breaks: 'a message of a key is sent while the one before it is not acknowledged yet',
+    edits: [
+      {
+        file: 'src/publishers/publish-in-waves.ts',
+        find: 'if (wave.length < most && !(key !== undefined && keys.has(key))) wave.push(each);',
+        replace: 'if (wave.length < most) wave.push(each);',
+      },
+    ],
+    tests: ['test/unit/publishers/publish-in-waves.test.ts'],
+  },
 ];
