@@ -81,7 +81,7 @@ export async function createWorkingCopy(
 }
 
 /** What git knows or would add, changes that are not committed included. */
-async function copyFiles(root: string, folder: string, signal: AbortSignal): Promise<void> {
+export async function copyFiles(root: string, folder: string, signal: AbortSignal): Promise<void> {
   const { stdout } = await exec('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
     signal,
@@ -132,7 +132,7 @@ function nodePackage(version: string): string {
 }
 
 /** `npm run` tells its children of the package it runs in, which for them is another one. */
-function withoutNpm(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function withoutNpm(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const ours = /^(npm_(package|lifecycle|command|execpath|node_execpath|config_local_prefix)|INIT_CWD$|NODE$)/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
 }

@@ -47,12 +47,14 @@ export class AmqplibSession implements AmqpSession {
       listen(channel, 'close', () => this.#close({ text: 'the channel was closed', cause: this.#lastError })),
       listen(channel, 'return', (returned: Return) => this.#onReturn(returned)),
     ];
-    const { connection } = channel as { connection?: Partial<Emitter> & { blocked?: boolean; frameMax?: number } };
+    const { connection } = channel as { connection?: Partial<Emitter> & { frameMax?: number } };
     this.#frameBytes = Math.min(connection?.frameMax ?? mostHeaderBytes, mostHeaderBytes);
-    if (typeof connection?.on === 'function')
-      releases.push(listen(connection as Emitter, 'blocked', (reason: string) => this.#close(blocked(reason))));
     this.#release = () => releases.forEach((release) => release());
-    if (connection?.blocked === true) this.#close(blocked());
+    if (typeof connection?.on !== 'function') return;
+    const emitter = connection as Emitter;
+    const reason = blockedNow(emitter).reason;
+    releases.push(listen(emitter, 'blocked', (text: string) => this.#close(blocked(text))));
+    if (reason !== undefined) this.#close(blocked(reason));
   }
 
   get closed(): AmqpClosed | undefined {
@@ -133,8 +135,28 @@ function isNack(error: unknown): boolean {
   return error instanceof Error && error.message === 'message nacked';
 }
 
-function blocked(reason?: string): AmqpClosed {
-  return { text: `the server has blocked the connection${reason === undefined ? '' : `: ${reason}`}` };
+function blocked(reason: string): AmqpClosed {
+  return { text: `the server has blocked the connection: ${reason}` };
+}
+
+/** Why the server has blocked a connection, while it has. */
+interface BlockedNow {
+  reason: string | undefined;
+}
+const blockedConnections = new WeakMap<Emitter, BlockedNow>();
+
+/**
+ * amqplib before 2 tells it once, by an event. Each batch that was sent after that would stand in the socket, and come as a repeat
+ * when the server goes on; so each connection keeps these two listeners for its whole life.
+ */
+function blockedNow(connection: Emitter): BlockedNow {
+  const known = blockedConnections.get(connection);
+  if (known !== undefined) return known;
+  const now: BlockedNow = { reason: (connection as { blocked?: unknown }).blocked === true ? 'earlier' : undefined };
+  listen(connection, 'blocked', (reason: string) => (now.reason = reason));
+  listen(connection, 'unblocked', () => (now.reason = undefined));
+  blockedConnections.set(connection, now);
+  return now;
 }
 
 function listen<T>(emitter: Emitter, event: string, listener: (value: T) => void): () => void {

@@ -94,6 +94,7 @@ describe.skipIf(missing)('a RabbitMQ that is out of memory', () => {
     await expect(publisher.publish(testMessages(3, 3), context())).rejects.toThrow('blocked');
     expect(performance.now() - begun).toBeLessThan(5_000);
     if ('unsafeDestroy' in client) client.unsafeDestroy();
-    await service.close();
+    // Before version 2 amqplib waits for the answer of a server that does not even read; it is stopped next.
+    void service.close();
   });
 });

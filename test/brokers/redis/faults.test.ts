@@ -15,7 +15,7 @@ import { waitFor } from '../../support/create-outbox.js';
 import { itSurvivesFaults } from '../../support/it-survives-faults.js';
 import { checkReceived, relayAll, testMessages } from '../../support/relay-all.js';
 
-import { onRedis, readStream, redisClients } from './clients.js';
+import { end, onRedis, readStream, redisClients } from './clients.js';
 
 const missing = await missingBroker('Redis', () => resolveServer(redisServer));
 const context = () => ({ signal: new AbortController().signal, consumer: 'test', epoch: 1 });
@@ -166,7 +166,7 @@ describe.skipIf(missing)('the Redis publisher in a cluster', () => {
     'node-redis': async () => {
       const client = createCluster({ rootNodes: [{ url: broker.url }] });
       await client.connect();
-      return { client, close: () => client.destroy() };
+      return { client, close: () => end(client) };
     },
   };
 
