@@ -1,12 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const START_TIMEOUT_MS = 60_000;
 const SHUTDOWN_TIMEOUT_MS = 20_000;
+const STOP_TIMEOUT_MS = 5_000;
+/** Stopped; dead, which comes to the same. */
+const stoppedStates = ['T', 't', 'Z', 'X'];
 
 /** A server on 127.0.0.1, with the means to harm it. After a `kill9` the data is as the dead process left it. */
 export interface ServerNode {
@@ -21,7 +24,7 @@ export interface ServerNode {
   kill9(): Promise<void>;
   /** SIGTERM: a clean shutdown. */
   shutdown(): Promise<void>;
-  /** SIGSTOP: to its clients it hangs. */
+  /** SIGSTOP: to its clients it hangs, from when this returns. */
   pause(): void;
   /** SIGCONT */
   resume(): void;
@@ -120,6 +123,7 @@ export class ServerProcess implements ServerNode {
 
   pause(): void {
     this.#signal('SIGSTOP');
+    if (this.pid !== undefined) waitUntilStopped(this.pid);
   }
 
   resume(): void {
@@ -159,6 +163,29 @@ function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
     process.kill(-pid, signal);
   } catch {
     // It is gone already.
+  }
+}
+
+/** On a busy machine other threads of the process run on, until the one that got the signal is scheduled. */
+function waitUntilStopped(pid: number): void {
+  if (process.platform !== 'linux') return;
+  const deadline = performance.now() + STOP_TIMEOUT_MS;
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  while (!threadStates(pid).every((state) => stoppedStates.includes(state))) {
+    if (performance.now() > deadline) throw new Error(`process ${pid} was not stopped within ${STOP_TIMEOUT_MS} ms`);
+    Atomics.wait(sleeper, 0, 0, 1);
+  }
+}
+
+/** Of each thread the letter that says what it does: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+function threadStates(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map(
+      (thread) => /^\d+ \(.*\) (\w)/s.exec(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))?.[1] ?? '',
+    );
+  } catch {
+    // It, or one of its threads, has ended meanwhile.
+    return [];
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 import { jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 import { natsServer, startNats } from '../../../dev/brokers/nats.js';
 import { resolveServer } from '../../../dev/brokers/server-binary.js';
@@ -32,6 +32,7 @@ describe.skipIf(missing)('the NATS publisher', () => {
     broker = await startNats({ config: ['max_payload: 65536', users] });
   });
   afterAll(() => broker?.stop());
+  afterEach(() => broker.node.resume());
 
   async function makeStream(config: Partial<StreamConfig> = {}): Promise<string> {
     const name = `stream-${randomBytes(6).toString('hex')}`;
