@@ -1,4 +1,4 @@
-import type { Publisher } from '../../../src/index.js';
+import type { Delivered, Publisher } from '../../../src/index.js';
 import { Unavailable } from '../../../src/verdict.js';
 import type { Connected, Place } from '../brokers/broker.js';
 import { BROKERS } from '../brokers/brokers.js';
@@ -30,11 +30,22 @@ export function brokerDestination(
       const { consumer, epoch, signal } = context;
       history.write({ kind: 'delivery', consumer, epoch, entries: messages.map(seen) });
       const result = await publisher.publish(messages, context);
-      const failed = new Set((result?.failed ?? []).map(({ position }) => position));
-      const positions = messages.map(({ position }) => position).filter((position) => !failed.has(position));
+      const positions = taken(messages, new Set((result?.failed ?? []).map(({ position }) => position)));
       if (positions.length > 0)
         history.write({ kind: 'handled', consumer, epoch, outcome: signal.aborted ? 'abandoned' : 'ok', positions });
       return result;
     },
   };
+}
+
+/** What the broker has: neither what failed, nor what was not sent since a message of its key before it had failed. */
+function taken(messages: readonly Delivered<FaultMessage>[], failed: ReadonlySet<number>): number[] {
+  const held = new Set<string>();
+  const positions: number[] = [];
+  for (const { position, key } of messages) {
+    const isHeld = key !== undefined && held.has(key);
+    if (!failed.has(position) && !isHeld) positions.push(position);
+    else if (key !== undefined) held.add(key);
+  }
+  return positions;
 }
