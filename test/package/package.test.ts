@@ -233,7 +233,8 @@ async function readmeExample(): Promise<string> {
 describe('its types', () => {
   const typed = `
     import mongoose, { type ClientSession } from 'mongoose';
-    import { OutboxError, ServiceOutbox, type Delivered, type ServiceOutboxOptions } from 'service-outbox';
+    import { OutboxError, ServiceOutbox, type Consumer, type Delivered, type ServiceOutboxOptions } from 'service-outbox';
+    import { webhookPublisher } from 'service-outbox/webhook';
     type Message = { type: 'order_created'; data: { ordernr: number } } | { type: 'order_paid'; data: { amount: number } };
     const options: ServiceOutboxOptions = { connection: mongoose.connection };
     export const outbox = new ServiceOutbox<Message>('X', {
@@ -254,6 +255,8 @@ describe('its types', () => {
     }
     export const isClosed = (error: unknown): boolean => error instanceof OutboxError && error.code === 'CLOSED';
     export const [stream$, scheduler, close] = outbox.tail(new Date());
+    export const relay = (): Consumer =>
+      outbox.relay('hook', webhookPublisher('https://example.com', { source: '/orders' }));
   `;
 
   it.each<[string, object, readonly string[]]>([
