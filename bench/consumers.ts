@@ -19,18 +19,20 @@ export async function rate(count: number, start: (ran: (messages: number) => voi
   return count / seconds;
 }
 
-/** Reads the same entries as a relay with the plain driver, in pages. @returns entries per second */
+/** Reads the same entries as a relay with the plain driver. @returns entries per second */
 async function plainPages(connection: Connection, count: number): Promise<number> {
-  const log = connection.collection('bench');
   const started = performance.now();
   let position = 0;
-  while (position < count) {
-    const page = await log
-      .find({ _id: { $gt: position as never } }, { sort: { _id: 1 }, limit: 2_000, batchSize: 2_000 })
-      .toArray();
-    position = Number(page.at(-1)?._id);
-  }
+  while (position < count) position = Number((await plainPage(connection, position)).at(-1)?._id);
   return count / ((performance.now() - started) / 1_000);
+}
+
+/** A page of entries of the log as a service would read it that has the driver alone. */
+export function plainPage(connection: Connection, position: number) {
+  return connection
+    .collection('bench')
+    .find({ _id: { $gt: position as never } }, { sort: { _id: 1 }, limit: 2_000, batchSize: 2_000 })
+    .toArray();
 }
 
 /** Puts `count` messages and waits until they are in the log. */

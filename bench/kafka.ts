@@ -3,11 +3,12 @@ import { fileURLToPath } from 'node:url';
 
 import { Producer as PlatformaticProducer } from '@platformatic/kafka';
 import { Kafka, logLevel } from 'kafkajs';
+import type { Connection } from 'mongoose';
 
 import type { Delivered, Publisher } from '../src/index.js';
 import { kafkaPublisher, platformaticKafkaPublisher } from '../src/kafka.js';
 import { kafkaRecord } from '../src/publishers/kafka/kafka-record.js';
-import { fill, rate } from './consumers.js';
+import { fill, plainPage, rate } from './consumers.js';
 import { message, open, quantile, type Message } from './setup.js';
 
 const batchSize = 500;
@@ -64,40 +65,67 @@ async function createTopic(bootstrap: string, topic: string): Promise<void> {
   await admin.disconnect();
 }
 
-/** A backlog in the log, relayed by each client, and the same messages sent by that client from memory. In messages per second. */
+/** All in messages per second. */
+interface BacklogRates {
+  readonly name: string;
+  /** The client alone, from memory. */
+  plain: number;
+  /** A bare loop that reads pages with the driver and sends them with the client, and keeps nothing. */
+  bare: number;
+  relay: number;
+}
+
+/** A backlog in the log: relayed by each client; sent by a bare loop; and the same messages sent by that client from memory. */
 export async function kafkaBacklog(
   uri: string,
   bootstrap: string,
   sides: readonly KafkaSide[],
   count: number,
-): Promise<{ name: string; plain: number; relay: number }[]> {
+): Promise<BacklogRates[]> {
   const { outbox, connection, close } = await open(uri, `kafka_backlog_${Date.now()}`);
   await fill(outbox, count);
   const all: Delivered<Message>[] = [];
   for await (const each of outbox.messages('beginning', { live: false })) all.push(each);
-  const rates: { name: string; plain: number; relay: number }[] = [];
+  const rates: BacklogRates[] = [];
   for (const side of sides) {
     const topic = `backlog-${Date.now()}`;
     await createTopic(bootstrap, topic);
     // The better of two, one after another: the machine has moods.
-    let [plain, relay] = [0, 0];
+    const best: BacklogRates = { name: side.name, plain: 0, bare: 0, relay: 0 };
     for (let round = 1; round <= 2; round += 1) {
       const started = performance.now();
       for (let first = 0; first < count; first += batchSize)
         await side.sendPlain(topic, all.slice(first, first + batchSize));
-      plain = Math.max(plain, count / ((performance.now() - started) / 1_000));
+      best.plain = Math.max(best.plain, count / ((performance.now() - started) / 1_000));
+      best.bare = Math.max(best.bare, await bareLoop(connection, side, topic, count));
       const consumer = `${topic}-${round}`;
-      relay = Math.max(
-        relay,
+      best.relay = Math.max(
+        best.relay,
         await rate(count, (ran) => outbox.relay(consumer, counted(side.publisher(topic), ran), { batchSize })),
       );
     }
-    rates.push({ name: side.name, plain, relay });
+    rates.push(best);
   }
   await outbox.close();
   await connection.dropDatabase();
   await close();
   return rates;
+}
+
+async function bareLoop(connection: Connection, side: KafkaSide, topic: string, count: number): Promise<number> {
+  const started = performance.now();
+  let next = plainPage(connection, 0);
+  for (let position = 0; position < count;) {
+    const page = await next;
+    position = Number(page.at(-1)?._id);
+    // Read ahead, as a relay does.
+    next = plainPage(connection, position);
+    const messages = page.map(({ _id, ...rest }) => ({ headers: {}, ...rest, position: Number(_id) }));
+    for (let first = 0; first < messages.length; first += batchSize)
+      await side.sendPlain(topic, messages.slice(first, first + batchSize) as unknown as Delivered<Message>[]);
+  }
+  await next;
+  return count / ((performance.now() - started) / 1_000);
 }
 
 function counted(publisher: Publisher<Message>, ran: (messages: number) => void): Publisher<Message> {
