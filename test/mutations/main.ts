@@ -87,7 +87,9 @@ async function run(mutation: Mutation, seed: number): Promise<Outcome> {
       if (how !== undefined) return outcome(`test:faults, round "${round}"`, how);
     }
     for (const test of mutation.tests ?? []) {
-      const how = await noticed(folder, ['vitest', 'run', '--project', 'integration', test], /(?<=FAIL).*/);
+      // The folder of a test has the name of its project.
+      const project = test.split('/')[1] as string;
+      const how = await noticed(folder, ['vitest', 'run', '--project', project, test], /(?<=FAIL).*/);
       if (how !== undefined) return outcome(test, how.split(' > ').slice(1).join(' > '));
     }
     return outcome(undefined);
