@@ -38,6 +38,9 @@ try {
   for (const failure of tests.failures) console.log(`  ${failure}`);
   console.log(`${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped; in full: ${log}`);
   if (ended !== 0) process.exitCode = 1;
+} catch (error) {
+  if (!signal.aborted) throw error;
+  process.exitCode = 130;
 } finally {
   await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }

@@ -39,6 +39,8 @@ import { setUp, type LogCap } from './store/set-up.js';
 import { Store } from './store/store.js';
 import { Tails } from './tail/tails.js';
 
+// Longer than other files by its docstrings: the whole public surface is here, and each method hands on to the part that does it.
+
 /**
  * A transactional outbox: messages put inside a mongoose transaction are appended, once it commits, exactly once and in
  * causal order to a capped log that any number of readers tail.

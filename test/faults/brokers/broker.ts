@@ -1,3 +1,4 @@
+import type { Broker } from '../../../dev/brokers/start-broker.js';
 import type { ServerNode } from '../../../dev/server-process.js';
 import type { Publisher } from '../../../src/index.js';
 import type { ReceivedMessage } from '../../../src/testing.js';
@@ -40,6 +41,18 @@ export interface BrokerKind {
   connect(place: Place): Promise<Connected>;
 }
 
-export function asRecords(received: readonly ReceivedMessage[]): TopicRecord[] {
-  return received.map(({ position, key }) => ({ position: Number(position), key: key ?? null }));
+/** A broker that has one topic, in one order, which `read` reads. */
+export function roundBroker(
+  broker: BrokerName,
+  { node, url, stop }: Broker,
+  topic: string,
+  read: (url: string, topic: string) => Promise<readonly ReceivedMessage[]>,
+): RoundBroker {
+  return {
+    node,
+    place: { broker, url, topic },
+    records: async () =>
+      (await read(url, topic)).map(({ position, key }) => ({ position: Number(position), key: key ?? null })),
+    stop,
+  };
 }

@@ -4,7 +4,7 @@ import { natsServer, startNats } from '../../../dev/brokers/nats.js';
 import { resolveServer } from '../../../dev/brokers/server-binary.js';
 import { natsPublisher } from '../../../src/nats.js';
 import { natsClients, onConnection, readStream } from '../../brokers/nats/clients.js';
-import { asRecords, type BrokerKind } from './broker.js';
+import { roundBroker, type BrokerKind } from './broker.js';
 
 const topic = 'orders';
 
@@ -12,17 +12,12 @@ export const nats: BrokerKind = {
   title: 'NATS',
   resolve: () => resolveServer(natsServer),
   start: async () => {
-    const { node, url, stop } = await startNats();
-    await onConnection(url, async (connection) => {
+    const broker = await startNats();
+    await onConnection(broker.url, async (connection) => {
       const { streams } = await jetstreamManager(connection);
       await streams.add({ name: topic, subjects: [topic] });
     });
-    return {
-      node,
-      place: { broker: 'nats', url, topic },
-      records: async () => asRecords(await readStream(url, topic)),
-      stop,
-    };
+    return roundBroker('nats', broker, topic, readStream);
   },
   connect: async ({ url, topic: subject }) => {
     const { jetstream, close } = await natsClients['@nats-io/jetstream 3']!(url);
