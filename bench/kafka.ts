@@ -11,6 +11,7 @@ import { kafkaRecord } from '../src/publishers/kafka/kafka-record.js';
 import { fill, plainPage, rate } from './consumers.js';
 import { message, open, quantile, type Message } from './setup.js';
 
+/** What a relay with the default window publishes at once; the client alone, and the bare loop, send as many. */
 const batchSize = 500;
 const acks = -1;
 const partitions = 6;
@@ -101,7 +102,7 @@ export async function kafkaBacklog(
       const consumer = `${topic}-${round}`;
       best.relay = Math.max(
         best.relay,
-        await rate(count, (ran) => outbox.relay(consumer, counted(side.publisher(topic), ran), { batchSize })),
+        await rate(count, (ran) => outbox.relay(consumer, counted(side.publisher(topic), ran))),
       );
     }
     rates.push(best);
@@ -150,7 +151,7 @@ export async function kafkaEndToEnd(uri: string, bootstrap: string, side: KafkaS
   await new Promise((resolve) => writer.once('message', resolve));
   const perSecond = await rate(count, (ran) => {
     writer.send('go');
-    return outbox.relay('kafka', counted(side.publisher(topic), ran), { batchSize });
+    return outbox.relay('kafka', counted(side.publisher(topic), ran));
   });
   await outbox.close();
   await connection.dropDatabase();

@@ -54,7 +54,8 @@ export interface RelayOptions<T extends string = string> {
   order?: 'key' | 'strict';
   /**
    * The window: most messages above the checkpoint that are in flight or handled, which bounds what repeats after a
-   * crash; for a relay the largest batch as well. 1 to 10,000. @defaultValue `100` for `consume`, `concurrency` where that is more, `500` for `relay`
+   * crash. A relay publishes up to so many at once, or half of it where it is above 500: while one half is on its way, the
+   * checkpoint of the other is stored. 1 to 10,000. @defaultValue `100` for `consume`, `concurrency` where that is more, `1000` for `relay`
    */
   batchSize?: number;
   /** When a failed message is tried again, and how often. */

@@ -1,5 +1,6 @@
 /** Publishers to Kafka, for the usual clients. Imports none of them. */
-export { kafkaPublisher, type KafkaJsProducer } from './publishers/kafka/kafka-publisher.js';
+export { kafkaPublisher } from './publishers/kafka/kafka-publisher.js';
+export type { KafkaJsProducer } from './publishers/kafka/kafkajs-batch.js';
 export {
   platformaticKafkaPublisher,
   type PlatformaticProducer,

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 
 import { Kafka, logLevel } from 'kafkajs';
 
+import { freePorts } from '../free-ports.js';
 import { kafkaJars, kafkaVersion } from './kafka-jars.js';
 import { startBroker, type Broker, type BrokerOptions } from './start-broker.js';
 
@@ -16,13 +17,21 @@ export interface KafkaBroker extends Broker {
   readonly bootstrap: string;
 }
 
+/** Brokers with ids from 1 on, in their order. */
+export interface KafkaCluster {
+  readonly brokers: readonly KafkaBroker[];
+  /** `host:port` of all of them, with commas between. */
+  readonly bootstrap: string;
+  /** Kills them and removes their data. May be called again. */
+  stop(): Promise<void>;
+}
+
 /** Broker settings by name: https://kafka.apache.org/documentation/#brokerconfigs */
 export type KafkaSettings = Readonly<Record<string, string | number | boolean>>;
 
 /** As little as one broker needs; a killed one may come back after two seconds. */
 const small: KafkaSettings = {
   'process.roles': 'broker,controller',
-  'node.id': 1,
   'controller.listener.names': 'CONTROLLER',
   'inter.broker.listener.name': 'PLAINTEXT',
   'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
@@ -49,6 +58,41 @@ const jvm = ['-Xms64m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1
 
 /** Starts a broker; resolves when it answers. Topics are not created by themselves, unless `settings` say so. */
 export async function startKafka(settings: KafkaSettings = {}, options: BrokerOptions = {}): Promise<KafkaBroker> {
+  const [port, controller] = (await freePorts(2)) as [number, number];
+  return startMember({ id: 1, port, controllers: [controller] }, settings, options);
+}
+
+/** Three brokers, which are controllers too: of each partition all three have a copy, and two must have what is acknowledged. */
+export async function startKafkaCluster(options: BrokerOptions = {}): Promise<KafkaCluster> {
+  const all = await freePorts(6);
+  const [ports, controllers] = [all.slice(0, 3), all.slice(3)];
+  const copies: KafkaSettings = {
+    'default.replication.factor': 3,
+    'min.insync.replicas': 2,
+    'offsets.topic.replication.factor': 3,
+    // A follower that hangs is left out after that time, and until then holds up every acknowledgement.
+    'replica.lag.time.max.ms': 3_000,
+    'controller.quorum.election.timeout.ms': 500,
+    'controller.quorum.fetch.timeout.ms': 1_000,
+  };
+  const starts = ports.map((port, index) => startMember({ id: index + 1, port, controllers }, copies, options));
+  const outcomes = await Promise.allSettled(starts);
+  const brokers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const stop = async (): Promise<void> => void (await Promise.all(brokers.map((broker) => broker.stop())));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) {
+    await stop();
+    throw failed.reason;
+  }
+  return { brokers, bootstrap: brokers.map(({ bootstrap }) => bootstrap).join(','), stop };
+}
+
+/** One broker, alone or of a cluster: `controllers` are the ports of all of them, in the order of their ids. */
+async function startMember(
+  { id, port, controllers }: { id: number; port: number; controllers: readonly number[] },
+  settings: KafkaSettings,
+  options: BrokerOptions,
+): Promise<KafkaBroker> {
   const jars = await kafkaJars();
   const server = { binary: 'java', version: kafkaVersion, source: jars, env: {} };
   const broker = await startBroker(
@@ -56,15 +100,16 @@ export async function startKafka(settings: KafkaSettings = {}, options: BrokerOp
       name: 'kafka',
       server,
       scheme: 'kafka',
-      morePorts: 1,
-      launch: async ({ folder, port, morePorts: [controllerPort] }) => {
+      port,
+      launch: async ({ folder }) => {
         const bootstrap = `127.0.0.1:${port}`;
         const properties = join(folder, 'server.properties');
         const all: KafkaSettings = {
           ...small,
-          listeners: `PLAINTEXT://${bootstrap},CONTROLLER://127.0.0.1:${controllerPort}`,
+          listeners: `PLAINTEXT://${bootstrap},CONTROLLER://127.0.0.1:${controllers[id - 1]}`,
           'advertised.listeners': `PLAINTEXT://${bootstrap}`,
-          'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+          'node.id': id,
+          'controller.quorum.voters': controllers.map((each, index) => `${index + 1}@127.0.0.1:${each}`).join(),
           'log.dirs': join(folder, 'data'),
           ...settings,
         };

@@ -32,6 +32,8 @@ export interface BrokerLaunch {
   readonly scheme: string;
   /** @defaultValue none */
   readonly userinfo?: string;
+  /** Where it listens. @defaultValue a free port */
+  readonly port?: number;
   /** Further free ports that it needs. */
   readonly morePorts?: number;
   /** Makes its files in that folder ready. @returns how it is started */
@@ -54,11 +56,12 @@ process.on('exit', () => {
 
 /** Starts a broker on free ports, with its data in a folder that goes away with it. */
 export async function startBroker(
-  { name, server, scheme, userinfo = '', morePorts: more = 0, launch }: BrokerLaunch,
+  { name, server, scheme, userinfo = '', port: given, morePorts: more = 0, launch }: BrokerLaunch,
   { log = console.error }: BrokerOptions = {},
 ): Promise<Broker> {
   log(`${name} ${server.version}: ${server.binary} (${server.source})`);
-  const [port, ...morePorts] = (await freePorts(1 + more)) as [number, ...number[]];
+  const [free, ...morePorts] = (await freePorts(1 + more)) as [number, ...number[]];
+  const port = given ?? free;
   const folder = mkdtempSync(join(tmpdir(), `service-outbox-${name}-`));
   folders.add(folder);
   let node: ServerProcess | undefined;

@@ -96,7 +96,7 @@ export function resolveConsumerOptions(
     types: checkTypes(given.types, types),
     order,
     concurrency,
-    batchSize: given.batchSize ?? (publishes ? 500 : Math.max(100, concurrency)),
+    batchSize: given.batchSize ?? (publishes ? 1_000 : Math.max(100, concurrency)),
     handlerTimeoutMs: given.handlerTimeoutMs ?? 30_000,
     transactional,
     retry: resolveRetry(given.retry),

@@ -5,9 +5,21 @@ import type { Task } from './task.js';
 import type { TermState } from './term-state.js';
 import { failedPositions, type Work } from './work.js';
 
+/** A window of up to so many messages is published at once. */
+const mostAtOnce = 500;
+
+/**
+ * How many messages one publish takes at most. A larger window goes in halves, so that one is on its way while the
+ * checkpoint of the other is stored: see docs/adr/0008-publish-half-of-the-window.md.
+ */
+export function mostPerPublish(batchSize: number): number {
+  return batchSize > mostAtOnce ? Math.ceil(batchSize / 2) : batchSize;
+}
+
 /** Publishes batches, one at a time. */
 export class PublishRunner implements Runner {
   readonly concurrency = 1;
+  readonly #most: number;
   /** Halved when a batch is refused as a whole, doubled when one is taken. */
   #batchSize: number;
 
@@ -16,7 +28,8 @@ export class PublishRunner implements Runner {
     private readonly settlement: Settlement,
     private readonly publish: Extract<Work, { kind: 'publish' }>['publish'],
   ) {
-    this.#batchSize = state.setup.options.batchSize;
+    this.#most = mostPerPublish(state.setup.options.batchSize);
+    this.#batchSize = this.#most;
   }
 
   get batchSize(): number {
@@ -34,7 +47,7 @@ export class PublishRunner implements Runner {
   }
 
   async #run(tasks: readonly Task[], probe: boolean, lazy: ReturnType<typeof lazySignal>): Promise<void> {
-    const { consumer, lease, options } = this.state.setup;
+    const { consumer, lease } = this.state.setup;
     const context = {
       consumer,
       epoch: lease.epoch,
@@ -48,7 +61,7 @@ export class PublishRunner implements Runner {
       if (messages === undefined || !this.settlement.isOn(tasks, lazy)) return void this.settlement.ended(tasks, lazy);
       const failed = failedPositions(await this.publish(messages, context), messages);
       if (this.settlement.ended(tasks, lazy)) return;
-      this.#batchSize = Math.min(options.batchSize, this.#batchSize * 2);
+      this.#batchSize = Math.min(this.#most, this.#batchSize * 2);
       this.#published(tasks, failed, probe);
     } catch (error) {
       if (!this.settlement.ended(tasks, lazy)) this.#refused(tasks, error, probe);

@@ -12,7 +12,7 @@ import { watchedOutbox, type WatchedOutbox } from '../support/watched-outbox.js'
 /** A publisher before a destination of its own, and the broker that has it. */
 export type BrokerFixture = PublisherFixture<OutboxMessage> & { readonly node: ServerNode };
 
-const batchSize = 50;
+export const batchSize = 50;
 const keys = 7;
 const pausedMs = 5_000;
 /** How long a broker stays away where no outage is told of. */
@@ -30,12 +30,7 @@ export function relayFaults(open: () => Promise<BrokerFixture>, { refusesLarge }
     const { broker, outbox, put } = await relayed(open);
     await broker.node.kill9();
     await put(range(1, 200));
-    // Some clients wait by themselves for minutes, and then there is no outage to tell of.
-    const since = performance.now();
-    await waitFor(
-      () => outbox.of('consumer:outage').length > 0 || performance.now() - since > longestDownMs,
-      2 * longestDownMs,
-    );
+    await waitForOutage(outbox);
     expect((await outbox.info('relay')).position).toBe(0);
     await broker.node.restart();
     await expectAll(outbox, broker, 200, 0);
@@ -43,14 +38,7 @@ export function relayFaults(open: () => Promise<BrokerFixture>, { refusesLarge }
 
   it('a broker that is killed and comes back while it relays loses nothing', async () => {
     const { broker, outbox, put } = await relayed(open);
-    let total = 0;
-    let putting = true;
-    const writer = (async () => {
-      for (; putting; total += 20) {
-        await put(range(total + 1, 20));
-        await after(5);
-      }
-    })();
+    const writer = writing(put);
     const rounds = 2;
     for (let round = 1; round <= rounds; round += 1) {
       const { position } = await outbox.info('relay');
@@ -58,10 +46,8 @@ export function relayFaults(open: () => Promise<BrokerFixture>, { refusesLarge }
       await broker.node.kill9();
       await broker.node.restart();
     }
-    putting = false;
-    await writer;
     // What was in flight at a kill may be stored, though nobody heard of it.
-    await expectAll(outbox, broker, total, rounds * batchSize);
+    await expectAll(outbox, broker, await writer.stop(), rounds * batchSize);
   });
 
   it('a broker that hangs for 5 seconds loses nothing', async () => {
@@ -95,11 +81,40 @@ export function relayFaults(open: () => Promise<BrokerFixture>, { refusesLarge }
   });
 }
 
+/** Some clients wait by themselves for minutes, and then there is no outage to tell of. */
+export async function waitForOutage(outbox: WatchedOutbox): Promise<void> {
+  const since = performance.now();
+  await waitFor(
+    () => outbox.of('consumer:outage').length > 0 || performance.now() - since > longestDownMs,
+    2 * longestDownMs,
+  );
+}
+
+/** Puts 20 messages at a time until it is stopped. @returns `stop`, which resolves to how many there are */
+export function writing(put: (numbers: readonly number[]) => Promise<unknown>): { stop: () => Promise<number> } {
+  let total = 0;
+  let putting = true;
+  const ended = (async () => {
+    for (; putting; total += 20) {
+      await put(range(total + 1, 20));
+      await after(5);
+    }
+  })();
+  return {
+    stop: async () => {
+      putting = false;
+      await ended;
+      return total;
+    },
+  };
+}
+
 function messageOf(ordernr: number): Put<TestMessage> {
   return { type: 'order_created', data: { ordernr }, id: `id-${ordernr}`, key: `key ${ordernr % keys}` };
 }
 
-async function relayed(open: () => Promise<BrokerFixture>) {
+/** A relay of a new outbox before that broker, with a batch size of `batchSize`. */
+export async function relayed<B extends BrokerFixture>(open: () => Promise<B>) {
   const broker = await open();
   onTestFinished(() => broker.close());
   const outbox = await watchedOutbox();
@@ -110,7 +125,7 @@ async function relayed(open: () => Promise<BrokerFixture>) {
 }
 
 /** Everything arrives, nothing is a failure, and the outbox told of each change once. */
-async function expectAll(
+export async function expectAll(
   outbox: WatchedOutbox,
   broker: BrokerFixture,
   total: number,

@@ -15,7 +15,7 @@ export function kafkaClient(bootstrap: string, options: { requestTimeout?: numbe
   const { requestTimeout = 30_000, retries } = options;
   return new Kafka({
     clientId: 'service-outbox-test',
-    brokers: [bootstrap],
+    brokers: bootstrap.split(','),
     logLevel: logLevel.NOTHING,
     connectionTimeout: 3_000,
     requestTimeout,
@@ -36,6 +36,13 @@ export class KafkaTopic {
     await this.#asAdmin((admin) =>
       admin.createTopics({ topics: [{ topic: this.name, numPartitions: 3, ...config }], waitForLeaders: true }),
     );
+  }
+
+  /** The id of the broker that leads each partition, as these brokers see it. @param bootstrap default: all of them */
+  async leaders(bootstrap?: string): Promise<number[]> {
+    const kafka = bootstrap === undefined ? this.#kafka : kafkaClient(bootstrap);
+    const { topics } = await this.#asAdmin((admin) => admin.fetchTopicMetadata({ topics: [this.name] }), kafka);
+    return (topics[0]?.partitions ?? []).map(({ leader }) => leader);
   }
 
   /** All that is stored, by partition, in order. */
@@ -72,8 +79,8 @@ export class KafkaTopic {
     return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
   }
 
-  async #asAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
-    const admin = this.#kafka.admin();
+  async #asAdmin<T>(work: (admin: Admin) => Promise<T>, kafka = this.#kafka): Promise<T> {
+    const admin = kafka.admin();
     try {
       await admin.connect();
       return await work(admin);

@@ -4,32 +4,18 @@ import { OutboxError, shown } from '../../errors.js';
 import { PermanentError } from '../../verdict.js';
 import { checkConfluentSettings, isConfluent, untilNothingIsUnderWay } from './confluent-producer.js';
 import type { KafkaPublisherOptions } from './kafka-options.js';
+import { byTopic, type KafkaJsProducer } from './kafkajs-batch.js';
 import type { KafkaRecord } from './kafka-record.js';
+import { sendWithKafkajs } from './kafkajs-send.js';
 import { publisherFor } from './publisher-for.js';
-
-/** What is used of a producer of kafkajs, or of the KafkaJS API of @confluentinc/kafka-javascript. */
-export interface KafkaJsProducer {
-  sendBatch(batch: {
-    acks?: number;
-    topicMessages: {
-      topic: string;
-      messages: {
-        key: string | Buffer | null;
-        value: string | Buffer | null;
-        headers: Readonly<Record<string, string>>;
-      }[];
-    }[];
-  }): Promise<unknown>;
-}
-
-const allReplicas = -1;
 
 /**
  * Publishes to Kafka with a connected producer of kafkajs or of @confluentinc/kafka-javascript (its KafkaJS API), which is
  * yours: it is never closed here. One awaited `sendBatch` for a batch, with acks of all replicas, and never two at once on
  * one producer.
  *
- * - kafkajs: leave `requestTimeout` at 30 s or more; `idempotent` changes nothing for the better.
+ * - kafkajs: leave `requestTimeout` at 30 s or more; `idempotent` changes nothing for the better. What it acknowledges without
+ *   having sent it, when the leader of a partition changes (tulios/kafkajs#1303), is noticed and sent again.
  * - confluent: set `idempotent: true` in the producer's configuration, or `maxInFlightRequests: 1`: without either, its
  *   own retries reorder messages. Checked at the first publish, as is that `acks` are those of all replicas.
  *
@@ -49,11 +35,10 @@ export function kafkaPublisher<M extends OutboxMessage>(
   return publisherFor(producer, options, {
     checkRecord: confluent ? refuseEmptyValue : undefined,
     send: async (records) => {
-      const topicMessages = byTopic(records);
-      if (!confluent) return void (await producer.sendBatch({ acks: allReplicas, topicMessages }));
+      if (!confluent) return sendWithKafkajs(producer, records);
       checkConfluentSettings(producer);
       try {
-        await producer.sendBatch({ topicMessages });
+        await producer.sendBatch({ topicMessages: byTopic(records).topics });
       } catch (error) {
         // The others of the batch are under way still, and what is sent next must not overtake them.
         await untilNothingIsUnderWay(producer);
@@ -61,20 +46,6 @@ export function kafkaPublisher<M extends OutboxMessage>(
       }
     },
   });
-}
-
-type TopicMessages = Parameters<KafkaJsProducer['sendBatch']>[0]['topicMessages'];
-
-/** In the order of the first record of each topic; the order within a topic is kept. */
-function byTopic(records: readonly KafkaRecord[]): TopicMessages {
-  const topics = new Map<string, TopicMessages[number]>();
-  for (const { topic, key, value, headers } of records) {
-    const entry = topics.get(topic) ?? { topic, messages: [] };
-    topics.set(topic, entry);
-    // Clients change these objects, though not the headers.
-    entry.messages.push({ key, value, headers });
-  }
-  return [...topics.values()];
 }
 
 /** confluent 1.10 stores an empty value as null, which is a tombstone. */

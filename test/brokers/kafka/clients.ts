@@ -39,7 +39,7 @@ const kafkajs: Connect = async (bootstrap, options, requestTimeout) => {
 const platformatic: Connect = async (bootstrap, options, requestTimeout = 30_000) => {
   const producer = new PlatformaticProducer({
     clientId: 'service-outbox-test',
-    bootstrapBrokers: [bootstrap],
+    bootstrapBrokers: bootstrap.split(','),
     requestTimeout,
     connectTimeout: 3_000,
   });
@@ -80,7 +80,7 @@ function confluentClient(): ConfluentModule | undefined {
 const confluentWith =
   ({ KafkaJS: { Kafka, logLevel } }: ConfluentModule): Connect =>
   async (bootstrap, options, requestTimeout = 30_000) => {
-    const kafkaJS = { brokers: [bootstrap], requestTimeout, logLevel: logLevel.NOTHING };
+    const kafkaJS = { brokers: bootstrap.split(','), requestTimeout, logLevel: logLevel.NOTHING };
     const producer = new Kafka({ kafkaJS }).producer({ kafkaJS: { idempotent: true } });
     await producer.connect();
     return {

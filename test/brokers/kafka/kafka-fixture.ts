@@ -1,3 +1,5 @@
+import type { ITopicConfig } from 'kafkajs';
+
 import type { KafkaBroker } from '../../../dev/brokers/kafka.js';
 import type { ReceivedMessage } from '../../../src/testing.js';
 import type { BrokerFixture } from '../relay-faults.js';
@@ -6,12 +8,23 @@ import { KafkaTopic, type StoredRecord } from '../../support/kafka-topic.js';
 
 const ours = ['id', 'type', 'position', 'created'];
 
-/** A publisher over a client of its own, before a new topic of three partitions. */
-export async function openKafkaFixture(broker: KafkaBroker, connect: Connect): Promise<BrokerFixture> {
+export type KafkaFixture = BrokerFixture & { readonly topic: KafkaTopic };
+
+/**
+ * A publisher over a client of its own, before a new topic of three partitions.
+ *
+ * @param broker of a cluster: the one that is harmed, and where all of them are
+ */
+export async function openKafkaFixture(
+  broker: Pick<KafkaBroker, 'bootstrap' | 'node'>,
+  connect: Connect,
+  config: Partial<ITopicConfig> = {},
+): Promise<KafkaFixture> {
   const topic = new KafkaTopic(broker.bootstrap);
-  await topic.create();
+  await topic.create(config);
   const { publisher, clientWorks, close } = await connect(broker.bootstrap, { topic: topic.name });
   return {
+    topic,
     publisher,
     node: broker.node,
     received: async () => (await topic.records()).map(received),

@@ -28,7 +28,7 @@ class Destination {
     this.#answer(request, response).catch(() => response.destroy());
   });
   #mood: Mood = 'up';
-  /** How often each message that fails at first was refused. */
+  /** How often each message that fails at first was refused, by consumer and message. */
   readonly #refused = new Map<string, number>();
 
   constructor(private readonly context: Context) {
@@ -75,9 +75,10 @@ class Destination {
         continue;
       }
       got.push({ position, uid, created });
-      const before = this.#refused.get(uid) ?? 0;
+      const own = `${consumer} ${uid}`;
+      const before = this.#refused.get(own) ?? 0;
       if (!poison && before >= fail && this.#random() >= refusing) continue;
-      if (fail > 0) this.#refused.set(uid, before + 1);
+      if (fail > 0) this.#refused.set(own, before + 1);
       failed.push({ position, tried: true, forGood: poison });
       if (key !== undefined) stuck.add(key);
     }

@@ -17,10 +17,11 @@ export async function run(context: Context): Promise<void> {
   const random = seededRandom(task.seed);
   outbox.on('consumer:stop', ({ consumer, epoch }) => history.write({ kind: 'handed over', consumer, epoch }));
 
-  const relayTo: Publisher<FaultMessage> & { close?(): Promise<void> } =
-    task.broker === undefined ? destinationPublisher(context) : brokerDestination(context, task.broker);
+  const destination = destinationPublisher(context);
+  const broker = task.broker === undefined ? undefined : brokerDestination(context, task.broker);
   const running = new Map<ConsumerName, Consumer>();
   const begin = (name: ConsumerName): void => {
+    const relayTo = name === 'relay' ? (broker ?? destination) : destination;
     const consumer = started(name, outbox, context, random, relayTo);
     running.set(name, consumer);
     consumer.closed.catch((error: unknown) =>
@@ -38,7 +39,7 @@ export async function run(context: Context): Promise<void> {
     if (!stop.aborted) begin(name);
   }
   await outbox.close();
-  await relayTo.close?.();
+  await broker?.close();
 }
 
 function started(

@@ -67,3 +67,36 @@ it('of failures that are retried, too: what has run and is not stored is never m
   expect(most).toBeGreaterThan(1);
   expect(most).toBeLessThanOrEqual(batchSize);
 });
+
+it('a relay publishes half of a large window while the checkpoint of the other half is stored, and never more than the window', async () => {
+  const made = await watchedOutbox({ uri: server.uri, options: { leaseMs: 30_000 } });
+  const window = 600;
+  const count = 5 * window;
+  await made.put(range(1, count).map((nr) => keyed(nr)));
+  const batches: { first: number; last: number; stored: number }[] = [];
+  const stored = () => made.of('consumer:progress').at(-1)?.position ?? 0;
+  const blocked = await failCommand(server.client, {
+    failCommands: ['update'],
+    namespace: `${made.database}.Outbox.state`,
+    blockConnection: true,
+    blockTimeMS: 300,
+  });
+  const relay = made.outbox.relay(
+    'c',
+    {
+      publish: (messages) => {
+        const positions = messages.map(({ position }) => position);
+        batches.push({ first: positions[0]!, last: positions.at(-1)!, stored: stored() });
+        return Promise.resolve();
+      },
+    },
+    { batchSize: window },
+  );
+  await waitFor(() => batches.at(-1)?.last === count, 20_000);
+  await blocked.off();
+  await relay.close();
+  expect(Math.max(...batches.map(({ first, last }) => last - first + 1))).toBe(window / 2);
+  expect(Math.max(...batches.map(({ last, stored: at }) => last - at))).toBeLessThanOrEqual(window);
+  const ahead = batches.filter(({ first, stored: at }) => first > at + 1);
+  expect(ahead.length, 'batches that began before everything below them was stored').toBeGreaterThan(2);
+});

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, it, onTestFinished } from 'vitest';
+
+import { kafkaJars } from '../../../dev/brokers/kafka-jars.js';
+import { startKafkaCluster, type KafkaCluster } from '../../../dev/brokers/kafka.js';
+import { missingBroker } from '../../support/brokers.js';
+import { waitFor } from '../../support/create-outbox.js';
+import { range } from '../../support/orders.js';
+import { batchSize, expectAll, relayed, waitForOutage, writing } from '../relay-faults.js';
+import { clients } from './clients.js';
+import { openKafkaFixture } from './kafka-fixture.js';
+
+/** How long it takes at most until a relay goes on with another leader. */
+const goesOnMs = 60_000;
+
+const missing = await missingBroker('a Kafka cluster', kafkaJars);
+let cluster: KafkaCluster;
+beforeAll(async () => {
+  if (missing === undefined) cluster = await startKafkaCluster();
+});
+afterAll(() => cluster?.stop());
+
+describe.skipIf(missing).each(clients)('three brokers, over %s', (_name, connect) => {
+  const open = async (config = {}) => {
+    const [{ node }] = cluster.brokers as [KafkaCluster['brokers'][number]];
+    const opened = await relayed(() => openKafkaFixture({ bootstrap: cluster.bootstrap, node }, connect, config));
+    const passes = async (more: number) => {
+      const { position } = await opened.outbox.info('relay');
+      await waitFor(async () => (await opened.outbox.info('relay')).position > position + more, goesOnMs);
+    };
+    return { ...opened, passes };
+  };
+  /** The leader of the first partition; and whether it leads none any more, as the others see it. */
+  const leaderOf = async ({ broker }: Awaited<ReturnType<typeof open>>) => {
+    const [id = 0] = await broker.topic.leaders();
+    const others = cluster.brokers.filter((_, index) => index !== id - 1).map(({ bootstrap }) => bootstrap);
+    return {
+      node: cluster.brokers[id - 1]!.node,
+      isReplaced: async () => !(await broker.topic.leaders(others.join(','))).includes(id),
+    };
+  };
+
+  it('a leader that is killed and stays away: the relay goes on with the next one, and loses nothing', async () => {
+    const relay = await open();
+    const writer = writing(relay.put);
+    await relay.passes(100);
+    const { node } = await leaderOf(relay);
+    onTestFinished(() => node.restart());
+    await node.kill9();
+    // Each batch has messages for all partitions.
+    await relay.passes(3 * batchSize);
+    await node.restart();
+    await relay.passes(batchSize);
+    await expectAll(relay.outbox, relay.broker, await writer.stop(), batchSize);
+  });
+
+  it('a leader that hangs until it is none any more: nothing is lost of what it was sent', async () => {
+    const relay = await open();
+    const writer = writing(relay.put);
+    await relay.passes(100);
+    const { node, isReplaced } = await leaderOf(relay);
+    onTestFinished(() => node.resume());
+    node.pause();
+    await waitFor(isReplaced, goesOnMs);
+    node.resume();
+    await relay.passes(3 * batchSize);
+    await expectAll(relay.outbox, relay.broker, await writer.stop(), batchSize);
+  });
+
+  it('where too few have a copy it waits, and no message is to blame', async () => {
+    const { broker, outbox, put, passes } = await open({
+      configEntries: [{ name: 'min.insync.replicas', value: '3' }],
+    });
+    await put(range(1, 300));
+    await passes(100);
+    const { node } = cluster.brokers[1]!;
+    onTestFinished(() => node.restart());
+    await node.kill9();
+    await put(range(301, 300));
+    await waitForOutage(outbox);
+    await node.restart();
+    await expectAll(outbox, broker, 600, batchSize);
+  });
+});
