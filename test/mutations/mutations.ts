@@ -321,4 +321,28 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     tests: ['test/unit/publishers/publish-in-waves.test.ts'],
   },
+  {
+    name: 'kafkajs is believed',
+    breaks: 'a message counts as published that kafkajs never sent to the new leader of its partition',
+    edits: [
+      {
+        file: 'src/publishers/kafka/kafkajs-send.ts',
+        find: 'left = left.filter((record) => missing.has(messageOf.get(record)));',
+        replace: 'left = [];',
+      },
+    ],
+    tests: ['test/unit/publishers/kafka/kafkajs-send.test.ts'],
+  },
+  {
+    name: 'a relay waits for each checkpoint',
+    breaks: 'nothing is published while a checkpoint is stored',
+    edits: [
+      {
+        file: 'src/consumer/publish-runner.ts',
+        find: 'return batchSize > mostAtOnce ? Math.ceil(batchSize / 2) : batchSize;',
+        replace: 'return batchSize;',
+      },
+    ],
+    tests: ['test/integration/consumer/window.test.ts'],
+  },
 ];

@@ -19,7 +19,9 @@ export async function sendWithKafkajs(producer: KafkaJsProducer, records: readon
     left = left.filter((record) => missing.has(messageOf.get(record)));
     if (left.length === 0) return;
   }
-  throw new Unavailable('the leaders of Kafka partitions change again and again; what is not acknowledged is sent again');
+  throw new Unavailable(
+    'the leaders of Kafka partitions change again and again; what is not acknowledged is sent again',
+  );
 }
 
 function warnOnce(producer: KafkaJsProducer): void {

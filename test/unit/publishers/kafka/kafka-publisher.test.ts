@@ -8,6 +8,7 @@ import {
   type PublishResult,
 } from '../../../../src/index.js';
 import { kafkaPublisher, type KafkaJsProducer } from '../../../../src/kafka.js';
+import { shareOut } from '../../../support/kafkajs-shares.js';
 
 type Message = Delivered<OutboxMessage>;
 
@@ -28,13 +29,14 @@ type Send = KafkaJsProducer['sendBatch'];
 function producerOf(refused: number[], downFrom = Infinity) {
   const stored: number[] = [];
   let requests = 0;
-  const sendBatch: Send = ({ topicMessages }) => {
+  const sendBatch: Send = (batch) => {
+    const { topicMessages } = batch;
     requests += 1;
     if (requests > downFrom) return Promise.reject(down);
     const positions = topicMessages.flatMap((each) => each.messages).map(({ value }) => Number(value));
     if (positions.some((position) => refused.includes(position))) return Promise.reject(tooLarge);
     stored.push(...positions);
-    return Promise.resolve([]);
+    return Promise.resolve(shareOut(batch));
   };
   return { stored, requests: () => requests, sendBatch };
 }

@@ -1,0 +1,98 @@
+import { afterEach, expect, it, vi } from 'vitest';
+
+import { Unavailable } from '../../../../src/index.js';
+import type { KafkaJsProducer } from '../../../../src/publishers/kafka/kafkajs-batch.js';
+import type { KafkaRecord } from '../../../../src/publishers/kafka/kafka-record.js';
+import { sendWithKafkajs } from '../../../../src/publishers/kafka/kafkajs-send.js';
+import { unsentOf } from '../../../../src/publishers/kafka/kafkajs-tries.js';
+import { shareOut, type Acknowledged } from '../../../support/kafkajs-shares.js';
+
+type Batch = Parameters<KafkaJsProducer['sendBatch']>[0];
+
+const record = (value: string, topic = 'orders'): KafkaRecord => ({ topic, key: null, value, headers: {} });
+const valuesOf = ({ topicMessages }: Batch) =>
+  topicMessages.flatMap(({ messages }) => messages.map(({ value }) => value));
+
+/** A producer that acknowledges what `answer` leaves of the partitions, by number of the call. */
+function producerOf(answer: (partitions: Acknowledged[], call: number) => unknown) {
+  const sent: unknown[][] = [];
+  const sendBatch = (batch: Batch) => {
+    sent.push(valuesOf(batch));
+    return Promise.resolve(answer(shareOut(batch), sent.length));
+  };
+  return { sent, sendBatch };
+}
+
+afterEach(() => void vi.restoreAllMocks());
+
+it('what was acknowledged is sent once', async () => {
+  const producer = producerOf((partitions) => partitions);
+  await sendWithKafkajs(producer, [record('a1'), record('b1'), record('a2')]);
+  expect(producer.sent).toEqual([['a1', 'b1', 'a2']]);
+});
+
+it('the messages of a partition that nobody acknowledged are sent again, in their order, and nothing else is', async () => {
+  const producer = producerOf((partitions, call) => (call === 1 ? partitions.slice(1) : partitions));
+  await sendWithKafkajs(producer, [record('a1'), record('b1'), record('a2'), record('c1')]);
+  expect(producer.sent).toEqual([
+    ['a1', 'b1', 'a2', 'c1'],
+    ['a1', 'a2'],
+  ]);
+});
+
+it('a partition of one topic is not taken for that of another', async () => {
+  const producer = producerOf((partitions, call) => (call === 1 ? partitions.slice(0, 1) : partitions));
+  await sendWithKafkajs(producer, [record('a1', 'one'), record('a2', 'two')]);
+  expect(producer.sent).toEqual([['a1', 'a2'], ['a2']]);
+});
+
+it('leaders that change without an end are an outage', async () => {
+  const producer = producerOf((partitions) => partitions.slice(1));
+  await expect(sendWithKafkajs(producer, [record('a1'), record('b1')])).rejects.toBeInstanceOf(Unavailable);
+  expect(producer.sent).toEqual([['a1', 'b1'], ...Array.from({ length: 5 }, () => ['a1'])]);
+});
+
+it.each([
+  [
+    'copies the messages',
+    (batch: Batch) =>
+      shareOut({ topicMessages: batch.topicMessages.map((each) => ({ ...each, messages: [...each.messages] })) }),
+  ],
+  ['keeps the result to itself', (batch: Batch) => void shareOut(batch)],
+])('a wrapper of the producer that %s is warned of, once', async (_what, wrapped) => {
+  const warning = vi.spyOn(process, 'emitWarning').mockReturnValue();
+  const producer = { sendBatch: (batch: Batch) => Promise.resolve(wrapped(batch)) };
+  await sendWithKafkajs(producer, [record('a1')]);
+  await sendWithKafkajs(producer, [record('a2')]);
+  expect(warning).toHaveBeenCalledOnce();
+  expect(warning.mock.calls[0]).toEqual([expect.stringContaining('retries: 0'), { code: 'SERVICE_OUTBOX_KAFKAJS' }]);
+});
+
+it.each([
+  { what: 'one try, all acknowledged', tries: [{ 0: ['a'], 1: ['b'] }], acknowledged: ['0', '1'], unsent: [] },
+  { what: 'one partition is missing', tries: [{ 0: ['a'], 1: ['b'] }], acknowledged: ['0'], unsent: ['b'] },
+  {
+    what: 'several tries, the same shares',
+    tries: [
+      { 0: ['a'], 1: ['b'] },
+      { 0: ['a'], 1: ['b'] },
+    ],
+    acknowledged: ['0', '1'],
+    unsent: [],
+  },
+  {
+    what: 'a message without a key has moved to a partition that had answered before',
+    tries: [{ 0: ['a'], 1: ['b'] }, { 1: ['b', 'a'] }],
+    acknowledged: ['1'],
+    unsent: ['a'],
+  },
+  {
+    what: 'one that moved away and came back',
+    tries: [{ 0: ['a'] }, { 1: ['a'] }, { 0: ['a'] }],
+    acknowledged: ['0'],
+    unsent: ['a'],
+  },
+  { what: 'nothing was shared out', tries: [], acknowledged: [], unsent: [] },
+])('$what', ({ tries, acknowledged, unsent }) => {
+  expect(unsentOf<string>(tries, new Set(acknowledged))).toEqual(unsent);
+});
