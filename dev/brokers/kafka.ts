@@ -8,6 +8,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { freePorts } from '../free-ports.js';
 import { kafkaJars, kafkaVersion } from './kafka-jars.js';
 import { startBroker, type Broker, type BrokerOptions } from './start-broker.js';
+import { startCluster, type Cluster } from './start-cluster.js';
 
 const run = promisify(execFile);
 
@@ -15,15 +16,6 @@ const run = promisify(execFile);
 export interface KafkaBroker extends Broker {
   /** `host:port`, for `brokers` or `bootstrap.servers`. */
   readonly bootstrap: string;
-}
-
-/** Brokers with ids from 1 on, in their order. */
-export interface KafkaCluster {
-  readonly brokers: readonly KafkaBroker[];
-  /** `host:port` of all of them, with commas between. */
-  readonly bootstrap: string;
-  /** Kills them and removes their data. May be called again. */
-  stop(): Promise<void>;
 }
 
 /** Broker settings by name: https://kafka.apache.org/documentation/#brokerconfigs */
@@ -62,8 +54,8 @@ export async function startKafka(settings: KafkaSettings = {}, options: BrokerOp
   return startMember({ id: 1, port, controllers: [controller] }, settings, options);
 }
 
-/** Three brokers, which are controllers too: of each partition all three have a copy, and two must have what is acknowledged. */
-export async function startKafkaCluster(options: BrokerOptions = {}): Promise<KafkaCluster> {
+/** Three brokers with the ids 1 to 3, which are controllers too: of each partition all three have a copy, and two must have what is acknowledged. */
+export async function startKafkaCluster(options: BrokerOptions = {}): Promise<Cluster<KafkaBroker>> {
   const all = await freePorts(6);
   const [ports, controllers] = [all.slice(0, 3), all.slice(3)];
   const copies: KafkaSettings = {
@@ -75,16 +67,7 @@ export async function startKafkaCluster(options: BrokerOptions = {}): Promise<Ka
     'controller.quorum.election.timeout.ms': 500,
     'controller.quorum.fetch.timeout.ms': 1_000,
   };
-  const starts = ports.map((port, index) => startMember({ id: index + 1, port, controllers }, copies, options));
-  const outcomes = await Promise.allSettled(starts);
-  const brokers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-  const stop = async (): Promise<void> => void (await Promise.all(brokers.map((broker) => broker.stop())));
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failed !== undefined) {
-    await stop();
-    throw failed.reason;
-  }
-  return { brokers, bootstrap: brokers.map(({ bootstrap }) => bootstrap).join(','), stop };
+  return startCluster(ports.map((port, index) => startMember({ id: index + 1, port, controllers }, copies, options)));
 }
 
 /** One broker, alone or of a cluster: `controllers` are the ports of all of them, in the order of their ids. */

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, it, onTestFinished } from 'vitest';
 
 import { kafkaJars } from '../../../dev/brokers/kafka-jars.js';
-import { startKafkaCluster, type KafkaCluster } from '../../../dev/brokers/kafka.js';
+import { startKafkaCluster, type KafkaBroker } from '../../../dev/brokers/kafka.js';
+import type { Cluster } from '../../../dev/brokers/start-cluster.js';
 import { missingBroker } from '../../support/brokers.js';
 import { waitFor } from '../../support/create-outbox.js';
 import { range } from '../../support/orders.js';
@@ -13,7 +14,8 @@ import { openKafkaFixture } from './kafka-fixture.js';
 const goesOnMs = 60_000;
 
 const missing = await missingBroker('a Kafka cluster', kafkaJars);
-let cluster: KafkaCluster;
+let cluster: Cluster<KafkaBroker>;
+const bootstrapOf = (brokers: readonly KafkaBroker[]) => brokers.map(({ bootstrap }) => bootstrap).join(',');
 beforeAll(async () => {
   if (missing === undefined) cluster = await startKafkaCluster();
 });
@@ -21,8 +23,9 @@ afterAll(() => cluster?.stop());
 
 describe.skipIf(missing).each(clients)('three brokers, over %s', (_name, connect) => {
   const open = async (config = {}) => {
-    const [{ node }] = cluster.brokers as [KafkaCluster['brokers'][number]];
-    const opened = await relayed(() => openKafkaFixture({ bootstrap: cluster.bootstrap, node }, connect, config));
+    const { members } = cluster;
+    const broker = { bootstrap: bootstrapOf(members), node: members[0]!.node };
+    const opened = await relayed(() => openKafkaFixture(broker, connect, config));
     const passes = async (more: number) => {
       const { position } = await opened.outbox.info('relay');
       await waitFor(async () => (await opened.outbox.info('relay')).position > position + more, goesOnMs);
@@ -32,10 +35,10 @@ describe.skipIf(missing).each(clients)('three brokers, over %s', (_name, connect
   /** The leader of the first partition; and whether it leads none any more, as the others see it. */
   const leaderOf = async ({ broker }: Awaited<ReturnType<typeof open>>) => {
     const [id = 0] = await broker.topic.leaders();
-    const others = cluster.brokers.filter((_, index) => index !== id - 1).map(({ bootstrap }) => bootstrap);
+    const others = bootstrapOf(cluster.members.filter((_, index) => index !== id - 1));
     return {
-      node: cluster.brokers[id - 1]!.node,
-      isReplaced: async () => !(await broker.topic.leaders(others.join(','))).includes(id),
+      node: cluster.members[id - 1]!.node,
+      isReplaced: async () => !(await broker.topic.leaders(others)).includes(id),
     };
   };
 
@@ -72,7 +75,7 @@ describe.skipIf(missing).each(clients)('three brokers, over %s', (_name, connect
     });
     await put(range(1, 300));
     await passes(100);
-    const { node } = cluster.brokers[1]!;
+    const { node } = cluster.members[1]!;
     onTestFinished(() => node.restart());
     await node.kill9();
     await put(range(301, 300));

@@ -20,7 +20,9 @@ export interface NatsUser {
 const patient = { maxReconnectAttempts: -1, reconnectTimeWait: 100 };
 
 /** Each client, as a service makes it. */
-export const natsClients: Readonly<Record<string, (servers: string, user?: NatsUser) => Promise<NatsClient>>> = {
+export const natsClients: Readonly<
+  Record<string, (servers: string | string[], user?: NatsUser) => Promise<NatsClient>>
+> = {
   '@nats-io/jetstream 3': async (servers, user) => {
     const connection = await connect({ servers, ...patient, ...user });
     return {
@@ -40,7 +42,10 @@ export const natsClients: Readonly<Record<string, (servers: string, user?: NatsU
 };
 
 /** Does something on a connection of its own, which is closed then. */
-export async function onConnection<T>(servers: string, work: (connection: NatsConnection) => Promise<T>): Promise<T> {
+export async function onConnection<T>(
+  servers: string | string[],
+  work: (connection: NatsConnection) => Promise<T>,
+): Promise<T> {
   const connection = await connect({ servers });
   try {
     return await work(connection);
@@ -50,7 +55,7 @@ export async function onConnection<T>(servers: string, work: (connection: NatsCo
 }
 
 /** All that a stream holds, in its order. */
-export async function readStream(servers: string, name: string): Promise<ReceivedMessage[]> {
+export async function readStream(servers: string | string[], name: string): Promise<ReceivedMessage[]> {
   return onConnection(servers, async (connection) => {
     const { streams } = await jetstreamManager(connection);
     const { last_seq: last } = (await streams.info(name)).state;
