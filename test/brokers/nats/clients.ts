@@ -17,7 +17,8 @@ export interface NatsUser {
   readonly pass: string;
 }
 
-const patient = { maxReconnectAttempts: -1, reconnectTimeWait: 100 };
+/** Without more pings, a client stays for minutes with a server that hangs. */
+const patient = { maxReconnectAttempts: -1, reconnectTimeWait: 100, pingInterval: 1_000 };
 
 /** Each client, as a service makes it. */
 export const natsClients: Readonly<
