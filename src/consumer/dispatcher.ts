@@ -40,7 +40,8 @@ export class Dispatcher {
   #next(): Task | undefined {
     const { window } = this.state;
     const lowest = window.next();
-    return this.#runnable(lowest !== undefined && this.#isTooMany(lowest) ? window.nextBegun() : lowest);
+    const onlyBegun = lowest !== undefined && (this.#isTooMany(lowest) || (this.isEnough && !lowest.begun));
+    return this.#runnable(onlyBegun ? window.nextBegun() : lowest);
   }
 
   /** Whether the window has no room for a new message. */
@@ -55,7 +56,7 @@ export class Dispatcher {
   #runnable(task: Task | undefined): Task | undefined {
     const { setup, writer, solo, isSolo } = this.state;
     const { options } = setup;
-    if (task === undefined || this.isEnough) return undefined;
+    if (task === undefined || (this.isEnough && !task.begun)) return undefined;
     if (options.transactional && (writer.busy || writer.hasChanges || this.failures.isBusy)) return undefined;
     if (this.#isTooMany(task)) return undefined;
     if (task.source === 'log' && task.position > writer.stored.begun) return undefined;

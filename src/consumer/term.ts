@@ -175,7 +175,7 @@ export class Term {
     const { running, outage, writer, window, setup } = this.#state;
     const { drain } = setup;
     if (running.size > 0 || outage.hasSuspects || writer.busy || this.#failures.isBusy) return undefined;
-    if (drain !== undefined && this.#dispatcher.isEnough) return 'drained';
+    if (drain !== undefined && this.#dispatcher.isEnough && window.nextBegun() === undefined) return 'drained';
     if (drain?.patient === false && outage.refusedRounds > 0) return 'drained';
     if (writer.isDue || window.buffered.count > 0 || window.next() !== undefined) return undefined;
     if (this.#intake.unknownType !== undefined) return 'unknown type';

@@ -327,8 +327,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'src/publishers/kafka/kafkajs-send.ts',
-        find: 'left = left.filter((record) => missing.has(messageOf.get(record)));',
-        replace: 'left = [];',
+        find: 'if (missing.size === 0) return;',
+        replace: 'return;',
       },
     ],
     tests: ['test/unit/publishers/kafka/kafkajs-send.test.ts'],

@@ -6,7 +6,7 @@ import { checkConfluentSettings, isConfluent, untilNothingIsUnderWay } from './c
 import type { KafkaPublisherOptions } from './kafka-options.js';
 import { byTopic, type KafkaJsProducer } from './kafkajs-batch.js';
 import type { KafkaRecord } from './kafka-record.js';
-import { sendWithKafkajs } from './kafkajs-send.js';
+import { refuseIdempotent, sendWithKafkajs } from './kafkajs-send.js';
 import { publisherFor } from './publisher-for.js';
 
 /**
@@ -14,7 +14,7 @@ import { publisherFor } from './publisher-for.js';
  * yours: it is never closed here. One awaited `sendBatch` for a batch, with acks of all replicas, and never two at once on
  * one producer.
  *
- * - kafkajs: leave `requestTimeout` at 30 s or more; `idempotent` changes nothing for the better. What it acknowledges without
+ * - kafkajs: leave `requestTimeout` at 30 s or more. An `idempotent` producer is refused, since it can lose messages. What it acknowledges without
  *   having sent it, when the leader of a partition changes (tulios/kafkajs#1303), is noticed and sent again.
  * - confluent: set `idempotent: true` in the producer's configuration, or `maxInFlightRequests: 1`: without either, its
  *   own retries reorder messages. Checked at the first publish, as is that `acks` are those of all replicas.
@@ -32,6 +32,7 @@ export function kafkaPublisher<M extends OutboxMessage>(
       `kafkaPublisher needs a connected producer of kafkajs, or of the KafkaJS API of @confluentinc/kafka-javascript: got ${shown(given)}; for @platformatic/kafka there is platformaticKafkaPublisher`,
     );
   const confluent = isConfluent(producer);
+  if (!confluent) refuseIdempotent(producer);
   return publisherFor(producer, options, {
     checkRecord: confluent ? refuseEmptyValue : undefined,
     send: async (records) => {

@@ -15,6 +15,7 @@ export interface TopicMessages {
 /** What is used of a producer of kafkajs, or of the KafkaJS API of @confluentinc/kafka-javascript. */
 export interface KafkaJsProducer {
   sendBatch(batch: { acks?: number; topicMessages: TopicMessages[] }): Promise<unknown>;
+  isIdempotent?(): boolean;
 }
 
 /** In the order of the first record of each topic; the order within a topic is kept. @returns also which message is of which record */

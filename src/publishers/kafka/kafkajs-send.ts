@@ -1,3 +1,4 @@
+import { OutboxError } from '../../errors.js';
 import { Unavailable } from '../../verdict.js';
 import type { KafkaRecord } from './kafka-record.js';
 import { byTopic, type KafkaJsProducer } from './kafkajs-batch.js';
@@ -13,14 +14,31 @@ export async function sendWithKafkajs(producer: KafkaJsProducer, records: readon
   let left = records;
   for (let again = 0; again <= mostAgain; again += 1) {
     const { topics, messageOf } = byTopic(left);
-    const { topicMessages, unsent } = watchTries(topics);
-    const missing = unsent(await producer.sendBatch({ acks: allReplicas, topicMessages }));
+    const unsent = watchTries(topics);
+    const missing = unsent(await producer.sendBatch({ acks: allReplicas, topicMessages: topics }));
     if (missing === undefined) return warnOnce(producer);
-    left = left.filter((record) => missing.has(messageOf.get(record)));
-    if (left.length === 0) return;
+    if (missing.size === 0) return;
+    const known = left.filter((record) => missing.has(messageOf.get(record)));
+    // Where something has put other objects in their place, it is not known which they are.
+    if (known.length === missing.size) left = known;
   }
   throw new Unavailable(
-    'the leaders of Kafka partitions change again and again; what is not acknowledged is sent again',
+    'kafkajs does not send some of the messages: the leaders of their partitions change again and again, or the partitioner names a partition that is not there; they are sent again',
+  );
+}
+
+/**
+ * After a request that failed, an idempotent producer of kafkajs gives its sequence numbers to the next messages, also where
+ * the broker had stored it: the broker then takes those for repeats and acknowledges them without storing them
+ * (sendMessages.js, eosManager in kafkajs 2.2).
+ *
+ * @throws `INVALID_OPTION`
+ */
+export function refuseIdempotent(producer: KafkaJsProducer): void {
+  if (producer.isIdempotent?.() !== true) return;
+  throw new OutboxError(
+    'INVALID_OPTION',
+    'the producer of kafkajs is idempotent, and can then acknowledge messages that were not stored: after a request whose answer was lost it numbers other messages like those, and the broker takes them for repeats; make it without idempotent: true, which a relay needs neither for order nor for its acknowledgements',
   );
 }
 

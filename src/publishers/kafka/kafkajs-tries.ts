@@ -1,19 +1,7 @@
 import type { KafkaJsMessage, TopicMessages } from './kafkajs-batch.js';
 
-/** A batch that is watched while it is sent. */
-export interface WatchedBatch {
-  readonly topicMessages: TopicMessages[];
-  /**
-   * The messages that were acknowledged by nobody, though kafkajs has resolved; undefined where nothing was noted, as
-   * when something between here and kafkajs copies the arrays.
-   *
-   * @param result what kafkajs resolved to
-   */
-  readonly unsent: (result: unknown) => Set<unknown> | undefined;
-}
-
-/** By partition. */
-type Shares<M> = Readonly<Record<string, readonly M[]>>;
+/** Partitions with their messages, as kafkajs shares out those of a topic. */
+type Shares = Readonly<Record<string, readonly KafkaJsMessage[]>>;
 
 /**
  * kafkajs 2 resolves as if all had been acknowledged though a message was never sent to a broker that took it: when it
@@ -21,35 +9,60 @@ type Shares<M> = Readonly<Record<string, readonly M[]>>;
  * was another's at the first try (https://github.com/tulios/kafkajs/issues/1303; sendMessages.js). Its result has the
  * partitions that were acknowledged, and at each try it shares the messages out to partitions with `messages.reduce`:
  * here that is noted, and compared.
+ *
+ * @returns what gives, of what kafkajs resolved to, the messages that were acknowledged by nobody; undefined where
+ * nothing was noted, as when something between here and kafkajs copies the arrays
  */
-export function watchTries(topicMessages: TopicMessages[]): WatchedBatch {
-  const noted = topicMessages.map(({ topic, messages }) => {
-    const tries: Shares<KafkaJsMessage>[] = [];
+export function watchTries(topicMessages: readonly TopicMessages[]): (result: unknown) => Set<unknown> | undefined {
+  const topics = topicMessages.map(({ topic, messages }) => {
+    const tries = new Tries();
     const reduce = (...how: Parameters<unknown[]['reduce']>): unknown => {
       const shares = Array.prototype.reduce.apply(messages, how) as unknown;
-      tries.push(shares as Shares<KafkaJsMessage>);
+      if (isShares(shares, messages)) tries.note(shares);
       return shares;
     };
     Object.defineProperty(messages, 'reduce', { value: reduce });
     return { topic, tries };
   });
-  return {
-    topicMessages,
-    unsent: (result) => {
-      if (!isResult(result) || noted.some(({ tries }) => tries.length === 0)) return undefined;
-      return new Set(noted.flatMap(({ topic, tries }) => unsentOf(tries, acknowledgedOf(topic, result))));
-    },
+  return (result) => {
+    if (!isResult(result) || topics.some(({ tries }) => tries.isEmpty)) return undefined;
+    return new Set(topics.flatMap(({ topic, tries }) => tries.unsent(acknowledgedOf(topic, result))));
   };
 }
 
-/** Those of partitions that nobody acknowledged, and those that were of another partition at another try. */
-export function unsentOf<M>(tries: readonly Shares<M>[], acknowledged: ReadonlySet<string>): M[] {
-  const last = tries.at(-1) ?? {};
-  const before = tries.slice(0, -1);
-  return Object.entries(last).flatMap(([partition, messages]) => {
-    const moved = (message: M) => before.some((shares) => shares[partition]?.includes(message) !== true);
-    return messages.filter((message) => !acknowledged.has(partition) || moved(message));
-  });
+/** Which partition the messages of a topic were for, try by try. */
+export class Tries {
+  readonly #partitionOf = new Map<unknown, string>();
+  /** Those that were for another partition at another try: which of them was acknowledged is not known. */
+  readonly #moved = new Set<unknown>();
+
+  get isEmpty(): boolean {
+    return this.#partitionOf.size === 0;
+  }
+
+  note(shares: Readonly<Record<string, readonly unknown[]>>): void {
+    for (const [partition, messages] of Object.entries(shares))
+      for (const message of messages) {
+        const before = this.#partitionOf.get(message);
+        if (before !== undefined && before !== partition) this.#moved.add(message);
+        this.#partitionOf.set(message, partition);
+      }
+  }
+
+  /** Those of partitions that nobody acknowledged, and those that have moved. */
+  unsent(acknowledged: ReadonlySet<string>): unknown[] {
+    const all = [...this.#partitionOf];
+    return all
+      .filter(([message, partition]) => !acknowledged.has(partition) || this.#moved.has(message))
+      .map(([message]) => message);
+  }
+}
+
+/** Others may call `reduce` too, such as to count bytes. */
+function isShares(value: unknown, messages: readonly KafkaJsMessage[]): value is Shares {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const shares = Object.values(value as Record<string, unknown>);
+  return shares.every((share) => Array.isArray(share)) && shares.flat().length === messages.length;
 }
 
 type Result = readonly { readonly topicName: string; readonly partition: number }[];

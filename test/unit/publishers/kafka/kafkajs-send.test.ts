@@ -1,10 +1,11 @@
 import { afterEach, expect, it, vi } from 'vitest';
 
 import { Unavailable } from '../../../../src/index.js';
+import { kafkaPublisher } from '../../../../src/kafka.js';
 import type { KafkaJsProducer } from '../../../../src/publishers/kafka/kafkajs-batch.js';
 import type { KafkaRecord } from '../../../../src/publishers/kafka/kafka-record.js';
 import { sendWithKafkajs } from '../../../../src/publishers/kafka/kafkajs-send.js';
-import { unsentOf } from '../../../../src/publishers/kafka/kafkajs-tries.js';
+import { Tries } from '../../../../src/publishers/kafka/kafkajs-tries.js';
 import { shareOut, type Acknowledged } from '../../../support/kafkajs-shares.js';
 
 type Batch = Parameters<KafkaJsProducer['sendBatch']>[0];
@@ -68,6 +69,39 @@ it.each([
   expect(warning.mock.calls[0]).toEqual([expect.stringContaining('retries: 0'), { code: 'SERVICE_OUTBOX_KAFKAJS' }]);
 });
 
+it('others may call reduce too', async () => {
+  const { sent, sendBatch } = producerOf((partitions, call) => (call === 1 ? partitions.slice(1) : partitions));
+  const metered = (batch: Batch) => {
+    const bytes = () => batch.topicMessages[0]!.messages.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+    expect(bytes()).toBeGreaterThan(0);
+    const result = sendBatch(batch);
+    batch.topicMessages[0]!.messages.reduce<undefined>(() => undefined, undefined);
+    return result;
+  };
+  await sendWithKafkajs({ sendBatch: metered }, [record('a1'), record('b1')]);
+  expect(sent).toEqual([['a1', 'b1'], ['a1']]);
+});
+
+it('where it is not known which messages were left out, all are sent again', async () => {
+  const { sent, sendBatch } = producerOf((partitions, call) => (call === 1 ? partitions.slice(1) : partitions));
+  const replaced = (batch: Batch) => {
+    for (const { messages } of batch.topicMessages)
+      for (const [index, message] of messages.entries()) messages[index] = { ...message };
+    return sendBatch(batch);
+  };
+  await sendWithKafkajs({ sendBatch: replaced }, [record('a1'), record('b1')]);
+  expect(sent).toEqual([
+    ['a1', 'b1'],
+    ['a1', 'b1'],
+  ]);
+});
+
+it('an idempotent producer is refused', () => {
+  const producer = { sendBatch: () => Promise.resolve(), isIdempotent: () => true };
+  expect(() => kafkaPublisher(producer, { topic: 'orders' })).toThrow(/is idempotent/);
+  expect(() => kafkaPublisher({ ...producer, isIdempotent: () => false }, { topic: 'orders' })).not.toThrow();
+});
+
 it.each([
   { what: 'one try, all acknowledged', tries: [{ 0: ['a'], 1: ['b'] }], acknowledged: ['0', '1'], unsent: [] },
   { what: 'one partition is missing', tries: [{ 0: ['a'], 1: ['b'] }], acknowledged: ['0'], unsent: ['b'] },
@@ -93,6 +127,9 @@ it.each([
     unsent: ['a'],
   },
   { what: 'nothing was shared out', tries: [], acknowledged: [], unsent: [] },
-])('$what', ({ tries, acknowledged, unsent }) => {
-  expect(unsentOf<string>(tries, new Set(acknowledged))).toEqual(unsent);
+])('$what', ({ tries: all, acknowledged, unsent }) => {
+  const tries = new Tries();
+  for (const shares of all) tries.note(shares);
+  expect(tries.unsent(new Set(acknowledged))).toEqual(unsent);
+  expect(tries.isEmpty).toBe(all.length === 0);
 });
