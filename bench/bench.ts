@@ -129,16 +129,16 @@ async function benchKafka(): Promise<void> {
   const broker = await startKafka();
   const { bootstrap } = broker;
   const sides = await kafkaSides(bootstrap);
-  for (const { name, relay, bare, plain } of await kafkaBacklog(uri, bootstrap, sides, 100_000)) {
+  for (const { name, relay, bare, plain, toPlain, toBare } of await kafkaBacklog(uri, bootstrap, sides, 100_000)) {
     report(
       `relay of 100,000 entries to Kafka with ${name}, against that client sending them from memory`,
-      `${(relay / plain).toFixed(2)} (${Math.round(relay)} and ${Math.round(plain)} messages/s)`,
+      `${toPlain.toFixed(2)} (${Math.round(relay)} and ${Math.round(plain)} messages/s)`,
       '0.7 or more',
-      relay / plain >= 0.7,
+      toPlain >= 0.7,
     );
     report(
       `the same relay, against a bare loop that reads with the driver and sends with ${name}`,
-      `${(relay / bare).toFixed(2)} (${Math.round(relay)} and ${Math.round(bare)} messages/s)`,
+      `${toBare.toFixed(2)} (${Math.round(relay)} and ${Math.round(bare)} messages/s)`,
       'none',
       true,
     );

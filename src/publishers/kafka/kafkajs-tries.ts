@@ -17,7 +17,7 @@ export function watchTries(topicMessages: readonly TopicMessages[]): (result: un
   const topics = topicMessages.map(({ topic, messages }) => {
     const tries = new Tries();
     const reduce = (...how: Parameters<unknown[]['reduce']>): unknown => {
-      const shares = Array.prototype.reduce.apply(messages, how) as unknown;
+      const shares: unknown = Array.prototype.reduce.apply(messages, how);
       if (isShares(shares, messages)) tries.note(shares);
       return shares;
     };
