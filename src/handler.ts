@@ -78,7 +78,10 @@ export interface ConsumerOptions<T extends string = string> extends RelayOptions
 
 /** Options of `drain`. */
 export interface DrainOptions<T extends string = string> extends ConsumerOptions<T> {
-  /** Most messages to begin, failing and retried ones included. @defaultValue no limit */
+  /**
+   * Most messages to begin, failing and retried ones included; and one more, where a publisher rejects a message alone and
+   * another one must show whether it is that message's fault. @defaultValue no limit
+   */
   maxMessages?: number;
   /** Milliseconds from the call after which it returns. 1 to 2,147,483,647. @defaultValue no limit */
   deadlineMs?: number;

@@ -1,5 +1,6 @@
 import type { FailureLoader } from './failure-loader.js';
 import { mostBufferedBytes } from './intake.js';
+import { Unavailable } from '../verdict.js';
 import type { Runner } from './runner.js';
 import type { Settlement } from './settlement.js';
 import type { Task } from './task.js';
@@ -19,7 +20,12 @@ export class Dispatcher {
 
   /** Whether so many were begun that no more are asked for. */
   get isEnough(): boolean {
-    return this.#begun >= (this.state.setup.options.maxMessages ?? Infinity);
+    return this.#left <= 0;
+  }
+
+  /** How many more may be begun. */
+  get #left(): number {
+    return (this.state.setup.options.maxMessages ?? Infinity) - this.#begun;
   }
 
   dispatch(now: number): void {
@@ -53,10 +59,10 @@ export class Dispatcher {
   }
 
   /** The task, if it may be begun now: within the window, and recorded as begun where it must be. */
-  #runnable(task: Task | undefined): Task | undefined {
+  #runnable(task: Task | undefined, beyondEnough = 0): Task | undefined {
     const { setup, writer, solo, isSolo } = this.state;
     const { options } = setup;
-    if (task === undefined || (this.isEnough && !task.begun)) return undefined;
+    if (task === undefined || (!task.begun && this.#left + beyondEnough <= 0)) return undefined;
     if (options.transactional && (writer.busy || writer.hasChanges || this.failures.isBusy)) return undefined;
     if (this.#isTooMany(task)) return undefined;
     if (task.source === 'log' && task.position > writer.stored.begun) return undefined;
@@ -97,11 +103,12 @@ export class Dispatcher {
     const probe = outage.probe(
       now,
       () => this.#next(),
-      (accused, tried) => {
+      ({ item: accused, error }, tried) => {
         const other = window.nextBeside(accused, tried);
         if (other === undefined) return undefined;
         // Beyond the window, which the accused one keeps from moving, there is nothing to wait for; a mark is asked for here.
-        const runnable = this.#runnable(other);
+        // A message that can't be compared would be accused anew with each drain, and get no further.
+        const runnable = this.#runnable(other, error instanceof Unavailable ? 0 : 1);
         const comes = writer.busy || writer.hasChanges || this.failures.isBusy || solo.isUnwritten;
         return runnable ?? (comes ? 'later' : undefined);
       },

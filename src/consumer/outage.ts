@@ -15,6 +15,12 @@ interface Suspect<I> {
   failedAt: number;
 }
 
+/** The message that was refused while the destination is taken to be down. */
+export interface Accused<I> {
+  item: I;
+  error: unknown;
+}
+
 /** What becomes of messages: convicted ones failed by themselves, the others are run again and spent no attempt. */
 export interface Verdict<I> {
   convicted: { item: I; error: unknown }[];
@@ -42,7 +48,7 @@ export class Outage<I> {
         refused: number;
         probeAt: number;
         stage: 'first' | 'beside' | 'again';
-        accused?: { item: I; error: unknown };
+        accused?: Accused<I>;
         /** Refused beside the accused one: each round tries another. */
         tried: Set<I>;
       }
@@ -139,7 +145,7 @@ export class Outage<I> {
   probe(
     now: number,
     next: () => I | undefined,
-    beside: (accused: I, tried: ReadonlySet<I>) => I | 'later' | undefined,
+    beside: (accused: Accused<I>, tried: ReadonlySet<I>) => I | 'later' | undefined,
   ): { item: I; again: boolean } | { givenBack: I[] } | 'later' {
     const down = this.#down;
     if (down === undefined || now < down.probeAt) return { givenBack: [] };
@@ -148,10 +154,10 @@ export class Outage<I> {
       return item === undefined ? { givenBack: [] } : { item, again: false };
     }
     if (down.stage === 'again') return { item: down.accused.item, again: true };
-    let other = beside(down.accused.item, down.tried);
+    let other = beside(down.accused, down.tried);
     if (other === undefined && down.tried.size > 0) {
       down.tried.clear();
-      other = beside(down.accused.item, down.tried);
+      other = beside(down.accused, down.tried);
     }
     if (other === 'later') return 'later';
     if (other !== undefined) return { item: other, again: false };

@@ -5,15 +5,15 @@ import type { Task } from './task.js';
 import type { TermState } from './term-state.js';
 import { failedPositions, type Work } from './work.js';
 
-/** A window of up to so many messages is published at once. */
-const mostAtOnce = 500;
+/** A window of up to so many messages is published whole. */
+const largestWhole = 500;
 
 /**
  * How many messages one publish takes at most. A larger window goes in halves, so that one is on its way while the
  * checkpoint of the other is stored: see docs/adr/0008-publish-half-of-the-window.md.
  */
 export function mostPerPublish(batchSize: number): number {
-  return batchSize > mostAtOnce ? Math.ceil(batchSize / 2) : batchSize;
+  return batchSize > largestWhole ? Math.ceil(batchSize / 2) : batchSize;
 }
 
 /** Publishes batches, one at a time. */

@@ -30,7 +30,7 @@ export function relayFaults(open: () => Promise<BrokerFixture>, { refusesLarge }
     const { broker, outbox, put } = await relayed(open);
     await broker.node.kill9();
     await put(range(1, 200));
-    await waitForOutage(outbox);
+    await waitForOutageOrAWhile(outbox);
     expect((await outbox.info('relay')).position).toBe(0);
     await broker.node.restart();
     await expectAll(outbox, broker, 200, 0);
@@ -82,7 +82,7 @@ export function relayFaults(open: () => Promise<BrokerFixture>, { refusesLarge }
 }
 
 /** Some clients wait by themselves for minutes, and then there is no outage to tell of. */
-export async function waitForOutage(outbox: WatchedOutbox): Promise<void> {
+export async function waitForOutageOrAWhile(outbox: WatchedOutbox): Promise<void> {
   const since = performance.now();
   await waitFor(
     () => outbox.of('consumer:outage').length > 0 || performance.now() - since > longestDownMs,

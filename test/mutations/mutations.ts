@@ -339,7 +339,7 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'src/consumer/publish-runner.ts',
-        find: 'return batchSize > mostAtOnce ? Math.ceil(batchSize / 2) : batchSize;',
+        find: 'return batchSize > largestWhole ? Math.ceil(batchSize / 2) : batchSize;',
         replace: 'return batchSize;',
       },
     ],

@@ -11,8 +11,8 @@ import { publisherFor } from './publisher-for.js';
 
 /**
  * Publishes to Kafka with a connected producer of kafkajs or of @confluentinc/kafka-javascript (its KafkaJS API), which is
- * yours: it is never closed here. One awaited `sendBatch` for a batch, with acks of all replicas, and never two at once on
- * one producer.
+ * yours: it is never closed here. One awaited `sendBatch` for a batch, and another one for what kafkajs left out of it, with acks of
+ * all replicas, and never two at once on one producer.
  *
  * - kafkajs: leave `requestTimeout` at 30 s or more. An `idempotent` producer is refused, since it can lose messages. What it acknowledges without
  *   having sent it, when the leader of a partition changes (tulios/kafkajs#1303), is noticed and sent again.

@@ -9,7 +9,7 @@ const allReplicas = -1;
 const mostAgain = 5;
 const warned = new WeakSet<object>();
 
-/** Sends the records in one request, and those that kafkajs left out in further ones; resolves when all are acknowledged. */
+/** Sends the records with one `sendBatch`, and those that kafkajs left out with further ones; resolves when all are acknowledged. */
 export async function sendWithKafkajs(producer: KafkaJsProducer, records: readonly KafkaRecord[]): Promise<void> {
   let left = records;
   for (let again = 0; again <= mostAgain; again += 1) {
@@ -46,7 +46,7 @@ function warnOnce(producer: KafkaJsProducer): void {
   if (warned.has(producer)) return;
   warned.add(producer);
   process.emitWarning(
-    'something between kafkaPublisher and the producer of kafkajs copies the messages, or keeps the result to itself: what kafkajs loses when the leader of a partition changes while it tries again (tulios/kafkajs#1303) can then not be noticed; pass the producer as kafkajs made it, or make it with retry: { retries: 0 }',
+    'something between kafkaPublisher and the producer of kafkajs copies the messages or keeps the result to itself, or this version of kafkajs is not known: what kafkajs loses when the leader of a partition changes while it tries again (tulios/kafkajs#1303) can then not be noticed; pass the producer as kafkajs made it, or make it with retry: { retries: 0 }',
     { code: 'SERVICE_OUTBOX_KAFKAJS' },
   );
 }

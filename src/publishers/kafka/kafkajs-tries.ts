@@ -10,8 +10,8 @@ type Shares = Readonly<Record<string, readonly KafkaJsMessage[]>>;
  * partitions that were acknowledged, and at each try it shares the messages out to partitions with `messages.reduce`:
  * here that is noted, and compared.
  *
- * @returns what gives, of what kafkajs resolved to, the messages that were acknowledged by nobody; undefined where
- * nothing was noted, as when something between here and kafkajs copies the arrays
+ * @returns what gives, of what kafkajs resolved to, the messages that nobody is known to have acknowledged; undefined where
+ * nothing was noted, as when something between here and kafkajs copies the arrays, or where the result is none of kafkajs
  */
 export function watchTries(topicMessages: readonly TopicMessages[]): (result: unknown) => Set<unknown> | undefined {
   const topics = topicMessages.map(({ topic, messages }) => {
@@ -26,7 +26,7 @@ export function watchTries(topicMessages: readonly TopicMessages[]): (result: un
   });
   return (result) => {
     if (!isResult(result) || topics.some(({ tries }) => tries.isEmpty)) return undefined;
-    return new Set(topics.flatMap(({ topic, tries }) => tries.unsent(acknowledgedOf(topic, result))));
+    return new Set(topics.flatMap(({ topic, tries }) => tries.doubtful(acknowledgedOf(topic, result))));
   };
 }
 
@@ -50,7 +50,7 @@ export class Tries {
   }
 
   /** Those of partitions that nobody acknowledged, and those that have moved. */
-  unsent(acknowledged: ReadonlySet<string>): unknown[] {
+  doubtful(acknowledged: ReadonlySet<string>): unknown[] {
     const all = [...this.#partitionOf];
     return all
       .filter(([message, partition]) => !acknowledged.has(partition) || this.#moved.has(message))

@@ -11,7 +11,7 @@ import { sendVerdict } from './send-verdict.js';
 
 /** How one client sends. */
 export interface KafkaClient {
-  /** Sends records in one request, with acks of all replicas; resolves when they are acknowledged. */
+  /** Sends records, with acks of all replicas; resolves when they are acknowledged. */
   readonly send: (records: readonly KafkaRecord[]) => Promise<void>;
   /** Throws for a record that this client would not store as it is. */
   readonly checkRecord: ((record: KafkaRecord) => void) | undefined;

@@ -13,7 +13,7 @@ export type KafkaFixture = BrokerFixture & { readonly topic: KafkaTopic };
 /**
  * A publisher over a client of its own, before a new topic of three partitions.
  *
- * @param broker of a cluster: the one that is harmed, and where all of them are
+ * @param broker `node` is what `down` and `up` of the fixture harm; of a cluster, `bootstrap` names all
  */
 export async function openKafkaFixture(
   broker: Pick<KafkaBroker, 'bootstrap' | 'node'>,

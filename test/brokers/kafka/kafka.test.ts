@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { startKafka, type KafkaBroker } from '../../../dev/brokers/kafka.js';
 import { kafkaJars } from '../../../dev/brokers/kafka-jars.js';
@@ -33,6 +33,19 @@ async function opened(connect: Connect, options: object = {}, requestTimeout?: n
 }
 
 describe.skipIf(missing).each(clients)('over %s', (name, connect) => {
+  it('the publisher sees how the client shares messages out, where it needs to: it warns of nothing', async () => {
+    const { topic, publisher } = await opened(connect);
+    await topic.create();
+    const warning = vi.spyOn(process, 'emitWarning');
+    onTestFinished(() => warning.mockRestore());
+    await publisher.publish(
+      range(1, 30).map((position) => messageAt(position, `key ${position % 7}`)),
+      context,
+    );
+    expect(await topic.records()).toHaveLength(30);
+    expect(warning).not.toHaveBeenCalled();
+  });
+
   it('a topic that is missing stops the relay, which says so, and goes on when it is there', async () => {
     const { topic, publisher } = await opened(connect);
     const outbox = await watchedOutbox();

@@ -16,7 +16,7 @@ export const CONSUMERS = {
   keyed: { kind: 'handler', options: { order: 'key', batchSize: 50, concurrency: 8, retry } },
   strict: { kind: 'handler', options: { order: 'strict', batchSize: 20, retry } },
   relay: { kind: 'relay', options: { order: 'key', batchSize: 100, retry } },
-  // So wide that it goes in halves: one is under way while the checkpoint of the other is stored.
+  // A larger backlog goes in halves: one is under way while the checkpoint of the other is stored.
   wide: { kind: 'relay', options: { order: 'key', batchSize: 600, retry } },
   projection: {
     kind: 'transactional',

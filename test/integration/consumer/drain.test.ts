@@ -79,6 +79,17 @@ describe('drain', () => {
     expect((await outbox.failures.list({ consumer: 'p' })).map(({ position }) => position)).toEqual([3]);
   });
 
+  it('with maxMessages 1, a message that is rejected alone is compared with one more', async () => {
+    const { outbox } = await createOutbox();
+    await outbox.put(orders(1, 4), null);
+    const rejects = ({ position }: { position: number }) => position === 1;
+    const publisher: Publisher<TestMessage> = {
+      publish: (messages) => (messages.some(rejects) ? Promise.reject(new Error('bad')) : Promise.resolve()),
+    };
+    const report = await outbox.drain('p', publisher, { maxMessages: 1 });
+    expect(report).toMatchObject({ handled: 1, failed: 1, remaining: 2 });
+  });
+
   it('with maxMessages and a deadline, waits for the end of an outage', async () => {
     const { outbox } = await createOutbox();
     await outbox.put(orders(1, 8), null);

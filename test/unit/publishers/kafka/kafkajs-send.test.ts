@@ -130,6 +130,6 @@ it.each([
 ])('$what', ({ tries: all, acknowledged, unsent }) => {
   const tries = new Tries();
   for (const shares of all) tries.note(shares);
-  expect(tries.unsent(new Set(acknowledged))).toEqual(unsent);
+  expect(tries.doubtful(new Set(acknowledged))).toEqual(unsent);
   expect(tries.isEmpty).toBe(all.length === 0);
 });
