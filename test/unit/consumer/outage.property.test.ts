@@ -114,7 +114,7 @@ class Caller {
     const probe = this.outage.probe(
       this.now,
       () => this.startable()[0],
-      (accused, tried) =>
+      ({ item: accused }, tried) =>
         this.startable().find(
           ({ lane, name }) => !nameIn(tried, name) && (lane === undefined || lane !== accused.lane),
         ),
