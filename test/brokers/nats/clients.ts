@@ -12,28 +12,29 @@ export interface NatsClient {
   close(): Promise<void>;
 }
 
-export interface NatsUser {
-  readonly user: string;
-  readonly pass: string;
+/** Of both clients. */
+export interface NatsClientOptions {
+  readonly user?: string;
+  readonly pass?: string;
+  readonly pingInterval?: number;
 }
 
-/** Without more pings, a client stays for minutes with a server that hangs. */
-const patient = { maxReconnectAttempts: -1, reconnectTimeWait: 100, pingInterval: 1_000 };
+const patient = { maxReconnectAttempts: -1, reconnectTimeWait: 100 };
 
 /** Each client, as a service makes it. */
 export const natsClients: Readonly<
-  Record<string, (servers: string | string[], user?: NatsUser) => Promise<NatsClient>>
+  Record<string, (servers: string | string[], options?: NatsClientOptions) => Promise<NatsClient>>
 > = {
-  '@nats-io/jetstream 3': async (servers, user) => {
-    const connection = await connect({ servers, ...patient, ...user });
+  '@nats-io/jetstream 3': async (servers, options) => {
+    const connection = await connect({ servers, ...patient, ...options });
     return {
       jetstream: jetstream(connection),
       works: () => connection.flush().then(() => true),
       close: () => connection.close(),
     };
   },
-  'nats 2': async (servers, user) => {
-    const connection = await connect2({ servers, ...patient, ...user });
+  'nats 2': async (servers, options) => {
+    const connection = await connect2({ servers, ...patient, ...options });
     return {
       jetstream: connection.jetstream(),
       works: () => connection.flush().then(() => true),

@@ -50,7 +50,8 @@ describe.skipIf(missing).each(Object.entries(natsClients))('three servers, over 
     ['hangs', { away: 'pause', back: 'resume' }],
   ] as const)('a leader that %s: others go on, nothing is lost, and nothing is stored twice', async (_what, how) => {
     const { name, leader } = await makeStream();
-    const client = await makeClient(urls());
+    // Without more pings than by default, a client stays for minutes with a server that hangs.
+    const client = await makeClient(urls(), { pingInterval: 1_000 });
     onTestFinished(() => client.close());
     const publisher = natsPublisher(client.jetstream, { subject: `${name}.all`, ackTimeoutMs: 3_000 });
     const messages = testMessages(count, 20);

@@ -12,7 +12,7 @@ import { missingBroker } from '../../support/brokers.js';
 import { itSurvivesFaults, type TestedMessage } from '../../support/it-survives-faults.js';
 import { checkReceived, relayAll, testMessages } from '../../support/relay-all.js';
 
-import { natsClients, onConnection, readStream, type NatsUser } from './clients.js';
+import { natsClients, onConnection, readStream, type NatsClientOptions } from './clients.js';
 
 const missing = await missingBroker('NATS', () => resolveServer(natsServer));
 const context = () => ({ signal: new AbortController().signal, consumer: 'test', epoch: 1 });
@@ -44,7 +44,7 @@ describe.skipIf(missing)('the NATS publisher', () => {
   }
 
   describe.each(Object.entries(natsClients))('with %s', (_, makeClient) => {
-    async function publisher(options: NatsPublisherOptions<TestedMessage>, user?: NatsUser) {
+    async function publisher(options: NatsPublisherOptions<TestedMessage>, user?: NatsClientOptions) {
       const client = await makeClient(broker.url, user);
       onTestFinished(() => client.close());
       return natsPublisher(client.jetstream, options);
