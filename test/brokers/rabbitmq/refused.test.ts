@@ -15,7 +15,7 @@ import { missingBroker } from '../../support/brokers.js';
 import type { TestedMessage } from '../../support/it-survives-faults.js';
 import { relayAll, testMessages } from '../../support/relay-all.js';
 
-import { amqplibService, onChannel, rabbitmqClient, takeAll } from './clients.js';
+import { amqplibService, lastingQueues, onChannel, rabbitmqClient, takeAll } from './clients.js';
 
 const missing = await missingBroker('RabbitMQ', () => resolveServer(rabbitmqServer));
 const context = () => ({ signal: new AbortController().signal, consumer: 'test', epoch: 1 });
@@ -172,7 +172,7 @@ describe.skipIf(missing)('what RabbitMQ refuses', () => {
     });
 
     it('stores messages that survive the server', async () => {
-      const routingKey = await makeQueue();
+      const routingKey = (await lastingQueues(broker, 1))();
       await (await publisher({ routingKey })).publish(testMessages(10, 3), context());
       await broker.node.kill9();
       await broker.node.restart();
