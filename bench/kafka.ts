@@ -5,6 +5,8 @@ import { Producer as PlatformaticProducer } from '@platformatic/kafka';
 import { Kafka, logLevel } from 'kafkajs';
 import type { Connection } from 'mongoose';
 
+import { resolveConsumerOptions } from '../src/consumer/consumer-options.js';
+import { mostPerPublish } from '../src/consumer/publish-runner.js';
 import type { Delivered, Publisher } from '../src/index.js';
 import { kafkaPublisher, platformaticKafkaPublisher } from '../src/kafka.js';
 import { kafkaRecord } from '../src/publishers/kafka/kafka-record.js';
@@ -12,7 +14,7 @@ import { fill, plainPage, rate } from './consumers.js';
 import { message, open, quantile, type Message } from './setup.js';
 
 /** What a relay with the default window publishes at once; the client alone, and the bare loop, send as many. */
-const batchSize = 500;
+const batchSize = mostPerPublish(resolveConsumerOptions('relay', true, {}, []).batchSize);
 const acks = -1;
 const partitions = 6;
 

@@ -60,8 +60,8 @@ export async function startBroker(
   { log = console.error }: BrokerOptions = {},
 ): Promise<Broker> {
   log(`${name} ${server.version}: ${server.binary} (${server.source})`);
-  const [free, ...morePorts] = (await freePorts(1 + more)) as [number, ...number[]];
-  const port = given ?? free;
+  const ports = given === undefined ? await freePorts(1 + more) : [given, ...(await freePorts(more))];
+  const [port, ...morePorts] = ports as [number, ...number[]];
   const folder = mkdtempSync(join(tmpdir(), `service-outbox-${name}-`));
   folders.add(folder);
   let node: ServerProcess | undefined;

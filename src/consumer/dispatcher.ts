@@ -1,6 +1,6 @@
+import { Unavailable } from '../verdict.js';
 import type { FailureLoader } from './failure-loader.js';
 import { mostBufferedBytes } from './intake.js';
-import { Unavailable } from '../verdict.js';
 import type { Runner } from './runner.js';
 import type { Settlement } from './settlement.js';
 import type { Task } from './task.js';

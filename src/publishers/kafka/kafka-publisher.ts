@@ -11,11 +11,12 @@ import { publisherFor } from './publisher-for.js';
 
 /**
  * Publishes to Kafka with a connected producer of kafkajs or of @confluentinc/kafka-javascript (its KafkaJS API), which is
- * yours: it is never closed here. One awaited `sendBatch` for a batch, and another one for what kafkajs left out of it, with acks of
- * all replicas, and never two at once on one producer.
+ * yours: it is never closed here. One awaited `sendBatch` for a batch, and another one for what kafkajs left out of it, with
+ * acks of all replicas, and never two at once on one producer.
  *
- * - kafkajs: leave `requestTimeout` at 30 s or more. An `idempotent` producer is refused, since it can lose messages. What it acknowledges without
- *   having sent it, when the leader of a partition changes (tulios/kafkajs#1303), is noticed and sent again.
+ * - kafkajs: leave `requestTimeout` at 30 s or more. An `idempotent` producer is refused, since it can lose messages. What
+ *   it acknowledges without having sent it, when the leader of a partition changes (tulios/kafkajs#1303), is noticed and
+ *   sent again.
  * - confluent: set `idempotent: true` in the producer's configuration, or `maxInFlightRequests: 1`: without either, its
  *   own retries reorder messages. Checked at the first publish, as is that `acks` are those of all replicas.
  *
@@ -35,8 +36,8 @@ export function kafkaPublisher<M extends OutboxMessage>(
   if (!confluent) refuseIdempotent(producer);
   return publisherFor(producer, options, {
     checkRecord: confluent ? refuseEmptyValue : undefined,
-    send: async (records) => {
-      if (!confluent) return sendWithKafkajs(producer, records);
+    send: async (records, signal) => {
+      if (!confluent) return sendWithKafkajs(producer, records, signal);
       checkConfluentSettings(producer);
       try {
         await producer.sendBatch({ topicMessages: byTopic(records).topics });

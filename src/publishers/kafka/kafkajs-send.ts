@@ -9,10 +9,19 @@ const allReplicas = -1;
 const mostAgain = 5;
 const warned = new WeakSet<object>();
 
-/** Sends the records with one `sendBatch`, and those that kafkajs left out with further ones; resolves when all are acknowledged. */
-export async function sendWithKafkajs(producer: KafkaJsProducer, records: readonly KafkaRecord[]): Promise<void> {
+/**
+ * Sends the records with one `sendBatch`, and those that kafkajs left out with further ones, until the signal aborts;
+ * resolves when all are acknowledged.
+ */
+export async function sendWithKafkajs(
+  producer: KafkaJsProducer,
+  records: readonly KafkaRecord[],
+  signal: AbortSignal,
+): Promise<void> {
   let left = records;
   for (let again = 0; again <= mostAgain; again += 1) {
+    // Whatever is sent after that may be sent by another process as well.
+    signal.throwIfAborted();
     const { topics, messageOf } = byTopic(left);
     const unsent = watchTries(topics);
     const missing = unsent(await producer.sendBatch({ acks: allReplicas, topicMessages: topics }));

@@ -58,9 +58,10 @@ export class Tries {
   }
 }
 
-/** Others may call `reduce` too, such as to count bytes. */
+/** Others may call `reduce` too, such as to count bytes, or to sort by key. */
 function isShares(value: unknown, messages: readonly KafkaJsMessage[]): value is Shares {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (!Object.keys(value).every((name) => /^\d+$/.test(name))) return false;
   const shares = Object.values(value as Record<string, unknown>);
   return shares.every((share) => Array.isArray(share)) && shares.flat().length === messages.length;
 }

@@ -11,8 +11,8 @@ import { sendVerdict } from './send-verdict.js';
 
 /** How one client sends. */
 export interface KafkaClient {
-  /** Sends records, with acks of all replicas; resolves when they are acknowledged. */
-  readonly send: (records: readonly KafkaRecord[]) => Promise<void>;
+  /** Sends records, with acks of all replicas; resolves when they are acknowledged. No further request after `signal`. */
+  readonly send: (records: readonly KafkaRecord[], signal: AbortSignal) => Promise<void>;
   /** Throws for a record that this client would not store as it is. */
   readonly checkRecord: ((record: KafkaRecord) => void) | undefined;
 }
@@ -33,9 +33,9 @@ export function publisherFor<M extends OutboxMessage>(
     checkRecord?.(record);
     return record;
   };
-  const sendAll = async (records: readonly KafkaRecord[]): Promise<PermanentError | undefined> => {
+  const sendAll = async (records: readonly KafkaRecord[], signal: AbortSignal): Promise<PermanentError | undefined> => {
     try {
-      await send(records);
+      await send(records, signal);
       return undefined;
     } catch (error) {
       const verdict = sendVerdict(error, records);
@@ -47,7 +47,11 @@ export function publisherFor<M extends OutboxMessage>(
   return {
     publish: async (messages, { signal }) => {
       const run = inTurn(producer, () =>
-        publishInPortions(messages, { signal }, { prepare: toRecord, cut, send: sendAll }),
+        publishInPortions(
+          messages,
+          { signal },
+          { prepare: toRecord, cut, send: (records) => sendAll(records, signal) },
+        ),
       );
       // A client tries for long; whoever has lost the lease need not wait for it, but what is sent next does.
       const outcome = await abandonable(run, signal);

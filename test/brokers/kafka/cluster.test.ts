@@ -1,13 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { kafkaJars } from '../../../dev/brokers/kafka-jars.js';
 import { startKafkaCluster, type KafkaBroker } from '../../../dev/brokers/kafka.js';
 import type { Cluster } from '../../../dev/brokers/start-cluster.js';
+import { kafkaPublisher } from '../../../src/kafka.js';
 import { missingBroker } from '../../support/brokers.js';
 import { waitFor } from '../../support/create-outbox.js';
+import { kafkaClient } from '../../support/kafka-topic.js';
 import { range } from '../../support/orders.js';
 import { batchSize, expectAll, relayed, waitForOutageOrAWhile, writing } from '../relay-faults.js';
-import { clients } from './clients.js';
+import { clients, type Connect } from './clients.js';
 import { openKafkaFixture } from './kafka-fixture.js';
 
 /** How long it takes at most until a relay goes on with another leader. */
@@ -21,14 +23,34 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.stop());
 
-describe.skipIf(missing).each(clients)('three brokers, over %s', (_name, connect) => {
-  const open = async (config = {}) => {
+/** kafkajs, as docs/brokers/kafka.md says for a producer behind something that copies what is sent. */
+const copying: Connect = async (bootstrap, options) => {
+  const producer = kafkaClient(bootstrap).producer({ allowAutoTopicCreation: false, retry: { retries: 0 } });
+  await producer.connect();
+  const copied: Parameters<typeof kafkaPublisher>[0] = {
+    sendBatch: ({ topicMessages, ...rest }) => {
+      const copies = topicMessages.map(({ topic, messages }) => ({
+        topic,
+        messages: messages.map((each) => ({ ...each })),
+      }));
+      return producer.sendBatch({ ...rest, topicMessages: copies });
+    },
+  };
+  return {
+    publisher: kafkaPublisher(copied, options),
+    clientWorks: (topic) => producer.send({ topic, messages: [{ value: 'works' }] }).then(Boolean),
+    close: () => producer.disconnect(),
+  };
+};
+
+describe.skipIf(missing).each(clients)('three brokers, over %s', (name, connect) => {
+  const open = async (config = {}, connectBy = connect) => {
     const { members } = cluster;
     const broker = { bootstrap: bootstrapOf(members), node: members[0]!.node };
     // While one leader is away, what the others took of a batch is stored again with each try.
     const tries = { refused: 0 };
     const opened = await relayed(async () => {
-      const fixture = await openKafkaFixture(broker, connect, config);
+      const fixture = await openKafkaFixture(broker, connectBy, config);
       const { publisher } = fixture;
       const publish: typeof publisher.publish = async (messages, context) => {
         try {
@@ -70,6 +92,24 @@ describe.skipIf(missing).each(clients)('three brokers, over %s', (_name, connect
     await relay.passes(batchSize);
     await expectAll(relay.outbox, relay.broker, await writer.stop(), relay.mostRepeats());
   });
+
+  it.runIf(name === 'kafkajs')(
+    'behind a wrapper that copies messages nothing is lost either, without retries',
+    async () => {
+      const warning = vi.spyOn(process, 'emitWarning').mockReturnValue();
+      onTestFinished(() => warning.mockRestore());
+      const relay = await open({}, copying);
+      const writer = writing(relay.put);
+      await relay.passes(100);
+      const { node } = await leaderOf(relay);
+      onTestFinished(() => node.restart());
+      await node.kill9();
+      await relay.passes(3 * batchSize);
+      await node.restart();
+      await expectAll(relay.outbox, relay.broker, await writer.stop(), relay.mostRepeats());
+      expect(warning).toHaveBeenCalledOnce();
+    },
+  );
 
   it('a leader that hangs until it is none any more: nothing is lost of what it was sent', async () => {
     const relay = await open();

@@ -4,10 +4,22 @@ import { waitFor } from '../../support/create-outbox.js';
 import { failCommand } from '../../support/fail-point.js';
 import { range } from '../../support/orders.js';
 import { ownServer } from '../../support/own-server.js';
-import { keyed, watchedOutbox } from '../../support/watched-outbox.js';
+import { keyed, watchedOutbox, type WatchedOutbox } from '../../support/watched-outbox.js';
 
 const server = ownServer();
 const batchSize = 10;
+
+const storedOf = (made: WatchedOutbox) => made.of('consumer:progress').at(-1)?.position ?? 0;
+
+/** Each checkpoint takes its time. Of the library's commands on this collection, an update stores one; leases go by others. */
+function slowCheckpoints({ database }: WatchedOutbox) {
+  return failCommand(server.client, {
+    failCommands: ['update'],
+    namespace: `${database}.Outbox.state`,
+    blockConnection: true,
+    blockTimeMS: 300,
+  });
+}
 
 it.each([1, 4])(
   'no more is begun above the stored checkpoint than batchSize, however long it takes to store it (concurrency %i)',
@@ -16,15 +28,8 @@ it.each([1, 4])(
     const count = 8 * batchSize;
     await made.put(range(1, count).map((nr) => keyed(nr)));
     const begun: { position: number; stored: number }[] = [];
-    const stored = () => made.of('consumer:progress').at(-1)?.position ?? 0;
-    // Of the library's commands on this collection, an update stores a checkpoint; leases go by others.
-    const blocked = await failCommand(server.client, {
-      failCommands: ['update'],
-      namespace: `${made.database}.Outbox.state`,
-      blockConnection: true,
-      blockTimeMS: 300,
-    });
-    const consumer = made.outbox.consume('c', ({ position }) => void begun.push({ position, stored: stored() }), {
+    const blocked = await slowCheckpoints(made);
+    const consumer = made.outbox.consume('c', ({ position }) => void begun.push({ position, stored: storedOf(made) }), {
       concurrency,
       batchSize,
     });
@@ -74,19 +79,13 @@ it('a relay publishes half of a large window while the checkpoint of the other h
   const count = 5 * window;
   await made.put(range(1, count).map((nr) => keyed(nr)));
   const batches: { first: number; last: number; stored: number }[] = [];
-  const stored = () => made.of('consumer:progress').at(-1)?.position ?? 0;
-  const blocked = await failCommand(server.client, {
-    failCommands: ['update'],
-    namespace: `${made.database}.Outbox.state`,
-    blockConnection: true,
-    blockTimeMS: 300,
-  });
+  const blocked = await slowCheckpoints(made);
   const relay = made.outbox.relay(
     'c',
     {
       publish: (messages) => {
         const positions = messages.map(({ position }) => position);
-        batches.push({ first: positions[0]!, last: positions.at(-1)!, stored: stored() });
+        batches.push({ first: positions[0]!, last: positions.at(-1)!, stored: storedOf(made) });
         return Promise.resolve();
       },
     },

@@ -108,6 +108,7 @@ describe('a renewal', () => {
 
   it('that takes long is followed by the next one as early, so that the lease lasts', async () => {
     const lease = hold(async () => {
+      // On the fake clock, as everything here.
       await new Promise((resolve) => setTimeout(resolve, 900));
       return serverStart;
     });

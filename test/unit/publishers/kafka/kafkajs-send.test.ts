@@ -8,6 +8,9 @@ import { sendWithKafkajs } from '../../../../src/publishers/kafka/kafkajs-send.j
 import { Tries } from '../../../../src/publishers/kafka/kafkajs-tries.js';
 import { shareOut, type Acknowledged } from '../../../support/kafkajs-shares.js';
 
+const send = (producer: KafkaJsProducer, records: readonly KafkaRecord[], signal = new AbortController().signal) =>
+  sendWithKafkajs(producer, records, signal);
+
 type Batch = Parameters<KafkaJsProducer['sendBatch']>[0];
 
 const record = (value: string, topic = 'orders'): KafkaRecord => ({ topic, key: null, value, headers: {} });
@@ -28,13 +31,13 @@ afterEach(() => void vi.restoreAllMocks());
 
 it('what was acknowledged is sent once', async () => {
   const producer = producerOf((partitions) => partitions);
-  await sendWithKafkajs(producer, [record('a1'), record('b1'), record('a2')]);
+  await send(producer, [record('a1'), record('b1'), record('a2')]);
   expect(producer.sent).toEqual([['a1', 'b1', 'a2']]);
 });
 
 it('the messages of a partition that nobody acknowledged are sent again, in their order, and nothing else is', async () => {
   const producer = producerOf((partitions, call) => (call === 1 ? partitions.slice(1) : partitions));
-  await sendWithKafkajs(producer, [record('a1'), record('b1'), record('a2'), record('c1')]);
+  await send(producer, [record('a1'), record('b1'), record('a2'), record('c1')]);
   expect(producer.sent).toEqual([
     ['a1', 'b1', 'a2', 'c1'],
     ['a1', 'a2'],
@@ -43,13 +46,23 @@ it('the messages of a partition that nobody acknowledged are sent again, in thei
 
 it('a partition of one topic is not taken for that of another', async () => {
   const producer = producerOf((partitions, call) => (call === 1 ? partitions.slice(0, 1) : partitions));
-  await sendWithKafkajs(producer, [record('a1', 'one'), record('a2', 'two')]);
+  await send(producer, [record('a1', 'one'), record('a2', 'two')]);
   expect(producer.sent).toEqual([['a1', 'a2'], ['a2']]);
+});
+
+it('nothing more is sent once the signal has aborted', async () => {
+  const abort = new AbortController();
+  const producer = producerOf((partitions) => {
+    abort.abort(new Error('the lease was lost'));
+    return partitions.slice(1);
+  });
+  await expect(send(producer, [record('a1'), record('b1')], abort.signal)).rejects.toThrow('the lease was lost');
+  expect(producer.sent).toEqual([['a1', 'b1']]);
 });
 
 it('leaders that change without an end are an outage', async () => {
   const producer = producerOf((partitions) => partitions.slice(1));
-  await expect(sendWithKafkajs(producer, [record('a1'), record('b1')])).rejects.toBeInstanceOf(Unavailable);
+  await expect(send(producer, [record('a1'), record('b1')])).rejects.toBeInstanceOf(Unavailable);
   expect(producer.sent).toEqual([['a1', 'b1'], ...Array.from({ length: 5 }, () => ['a1'])]);
 });
 
@@ -63,8 +76,8 @@ it.each([
 ])('a wrapper of the producer that %s is warned of, once', async (_what, wrapped) => {
   const warning = vi.spyOn(process, 'emitWarning').mockReturnValue();
   const producer = { sendBatch: (batch: Batch) => Promise.resolve(wrapped(batch)) };
-  await sendWithKafkajs(producer, [record('a1')]);
-  await sendWithKafkajs(producer, [record('a2')]);
+  await send(producer, [record('a1')]);
+  await send(producer, [record('a2')]);
   expect(warning).toHaveBeenCalledOnce();
   expect(warning.mock.calls[0]).toEqual([expect.stringContaining('retries: 0'), { code: 'SERVICE_OUTBOX_KAFKAJS' }]);
 });
@@ -76,9 +89,13 @@ it('others may call reduce too', async () => {
     expect(bytes()).toBeGreaterThan(0);
     const result = sendBatch(batch);
     batch.topicMessages[0]!.messages.reduce<undefined>(() => undefined, undefined);
+    batch.topicMessages[0]!.messages.reduce<object>(
+      (all, each) => ({ ...all, [`key ${String(each.value)}`]: [each] }),
+      {},
+    );
     return result;
   };
-  await sendWithKafkajs({ sendBatch: metered }, [record('a1'), record('b1')]);
+  await send({ sendBatch: metered }, [record('a1'), record('b1')]);
   expect(sent).toEqual([['a1', 'b1'], ['a1']]);
 });
 
@@ -89,7 +106,7 @@ it('where it is not known which messages were left out, all are sent again', asy
       for (const [index, message] of messages.entries()) messages[index] = { ...message };
     return sendBatch(batch);
   };
-  await sendWithKafkajs({ sendBatch: replaced }, [record('a1'), record('b1')]);
+  await send({ sendBatch: replaced }, [record('a1'), record('b1')]);
   expect(sent).toEqual([
     ['a1', 'b1'],
     ['a1', 'b1'],
