@@ -1,5 +1,5 @@
 import { consumerCheckpoint, consumerLease, type Fence } from './consumer-checkpoint.js';
-import { touchFloor } from './floor.js';
+import { touchingFloor } from './floor.js';
 import type { LogMark } from './log-marks.js';
 import { inTransaction, inTransactionCollection } from './in-transaction.js';
 import type { LeaseClaim } from './lease.js';
@@ -96,8 +96,7 @@ export async function moveCheckpoint(
   { consumer, epoch, wtimeoutMs }: Fence,
   to: LogMark,
 ): Promise<'moved' | { belowFloor: LogMark } | undefined> {
-  return inTransaction(store, wtimeoutMs, async (session) => {
-    const floor = await touchFloor(store, session);
+  return touchingFloor(store, wtimeoutMs, async (session, floor) => {
     if (to.position < floor.position) return { belowFloor: floor };
     const { matchedCount } = await inTransactionCollection(store, 'state').updateOne(
       { _id: consumerCheckpoint(consumer), epoch } as Document,

@@ -1,5 +1,6 @@
 import type { ClientSession } from 'mongoose';
 import { hasLabel, serverCode } from '../errors.js';
+import { inTransaction, inTransactionCollection } from './in-transaction.js';
 import { toMark, readOverwritten, type LogMark } from './log-marks.js';
 import { lowestCheckpoint, type Checkpoint } from './lowest-checkpoint.js';
 import type { Document, Store } from './store.js';
@@ -102,29 +103,31 @@ async function raiseIn(
   return { floor: { ...floor, ...raised }, limitedBy, changed: true };
 }
 
-/**
- * For registering and rewinding a consumer: touches the floor document in the caller's transaction, so that it conflicts
- * with a raise, and gives the floor that holds for it. Whatever is above is in the log, and stays as long as the
- * checkpoint that is written in the same transaction is not passed.
- */
-export async function touchFloor(store: Store, session: ClientSession): Promise<LogMark> {
-  const floor = await touch(store, session, false);
-  if (floor !== undefined) return floor;
-  // Of an older version. Made outside the transaction, whose snapshot is older: the second touch then conflicts, as a
-  // transient error that has the transaction run again.
-  await createFloor(store);
-  return (await touch(store, session, true)) as LogMark;
-}
+const noFloor = Symbol('no floor');
 
-async function touch(store: Store, session: ClientSession, upsert: boolean): Promise<LogMark | undefined> {
-  const floor = await store
-    .collection('state')
-    .findOneAndUpdate(
-      { _id: floorId as never },
-      { ...touched, $setOnInsert: { position: 0, bytes: 0n, heldBy: null } },
-      { session, upsert, returnDocument: 'after' },
-    );
-  return floor === null ? undefined : toMark(floor);
+/**
+ * For registering and rewinding a consumer: runs `work` in a transaction that touches the floor document, so that it
+ * conflicts with a raise, and gives it the floor that holds for it. Whatever is above is in the log, and stays as long
+ * as the checkpoint that is written in the same transaction is not passed.
+ */
+export async function touchingFloor<T>(
+  store: Store,
+  wtimeoutMs: number,
+  work: (session: ClientSession, floor: LogMark) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const outcome = await inTransaction(store, wtimeoutMs, async (session) => {
+      const floor = await inTransactionCollection(store, 'state').findOneAndUpdate({ _id: floorId as never }, touched, {
+        session,
+        returnDocument: 'after',
+      });
+      return floor === null ? noFloor : work(session, toMark(floor));
+    });
+    if (outcome !== noFloor) return outcome;
+    // Of an older version. Made when the transaction is over: an insert beside it would wait for whoever waits for the
+    // transaction's locks (a collMod, a dropDatabase), which waits for the transaction, and that for the insert.
+    await createFloor(store);
+  }
 }
 
 /** Tells everybody who asks for the status which consumer holds the log, or with null that it flows. */

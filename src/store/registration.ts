@@ -1,8 +1,8 @@
 import type { LogMark } from './log-marks.js';
 import { serverCode } from '../errors.js';
 import { consumerCheckpoint, consumerLease } from './consumer-checkpoint.js';
-import { touchFloor } from './floor.js';
-import { inTransaction, inTransactionCollection } from './in-transaction.js';
+import { touchingFloor } from './floor.js';
+import { inTransactionCollection } from './in-transaction.js';
 import { toBigInt, type Int64 } from './int64.js';
 import { createLease } from './lease.js';
 import type { Document, Store } from './store.js';
@@ -29,9 +29,8 @@ export async function registerConsumer(
 ): Promise<'registered' | { belowFloor: LogMark }> {
   await createLease(store, consumerLease(consumer), wtimeoutMs);
   try {
-    return await inTransaction(store, wtimeoutMs, async (session) => {
-      // Conflicts with the sequencer raising the floor: it reads all checkpoints, this one included, or is read here.
-      const floor = await touchFloor(store, session);
+    // Conflicts with the sequencer raising the floor: it reads all checkpoints, this one included, or is read here.
+    return await touchingFloor(store, wtimeoutMs, async (session, floor) => {
       if (start.position < floor.position && !mayClamp) return { belowFloor: floor };
       const { position, bytes } = start.position < floor.position ? floor : start;
       const state = inTransactionCollection(store, 'state');

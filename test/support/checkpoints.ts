@@ -2,7 +2,7 @@ import type { Document } from 'mongodb';
 import type { Connection } from 'mongoose';
 import { expect } from 'vitest';
 
-import { touchFloor } from '../../src/store/floor.js';
+import { touchingFloor } from '../../src/store/floor.js';
 import { Store } from '../../src/store/store.js';
 import { range } from './orders.js';
 
@@ -39,21 +39,14 @@ export async function register(
   consumer: string,
   choose: (floor: number) => number = (floor) => floor,
 ): Promise<number> {
-  const store = new Store(connection, 'Outbox');
-  return connection.getClient().withSession((session) =>
-    session.withTransaction(
-      async () => {
-        const floor = await touchFloor(store, session);
-        const position = Math.max(floor.position, choose(floor.position));
-        // At the floor itself the entry may be overwritten by now.
-        const at = position === floor.position ? floor : await checkpointAt(connection, consumer, position);
-        const checkpoint = { consumer, position, bytes: at['bytes'] as unknown, epoch: 1, fence: 0 };
-        await state(connection).insertOne({ _id: `checkpoint:${consumer}` as never, ...checkpoint }, { session });
-        return position;
-      },
-      { readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority' } },
-    ),
-  );
+  return touchingFloor(new Store(connection, 'Outbox'), 10_000, async (session, floor) => {
+    const position = Math.max(floor.position, choose(floor.position));
+    // At the floor itself the entry may be overwritten by now.
+    const at = position === floor.position ? floor : await checkpointAt(connection, consumer, position);
+    const checkpoint = { consumer, position, bytes: at['bytes'] as unknown, epoch: 1, fence: 0 };
+    await state(connection).insertOne({ _id: `checkpoint:${consumer}` as never, ...checkpoint }, { session });
+    return position;
+  });
 }
 
 export async function storedFloor(connection: Connection): Promise<Document | null> {

@@ -112,6 +112,20 @@ describe('an outbox of an older version, which has no floor', () => {
     expect(await storedFloor(connection)).toMatchObject({ position: log.first - 1, heldBy: null });
   });
 
+  it('gets one by registering, also while somebody waits for an exclusive lock', async () => {
+    const { connection, log } = await old();
+    // As long as it reads the log, to know what its floor has to be.
+    const reading = await failCommand(
+      server.client,
+      { failCommands: ['find'], namespace: `${connection.name}.Outbox`, blockConnection: true, blockTimeMS: 1_000 },
+      { times: 1 },
+    );
+    const registered = register(connection, 'first');
+    await reading.met();
+    await server.client.db(connection.name).command({ collMod: 'Outbox.state', validationLevel: 'moderate' });
+    expect(await registered).toBe(log.first - 1);
+  });
+
   it('gets one by a sequencer that trusts the set-up', async () => {
     const { connection, log, store } = await old();
     const { outbox } = await createOutbox({ connection, options: { setup: 'none' } });
