@@ -93,9 +93,9 @@ describe.skipIf(missing).each(clients)('three brokers, over %s', (name, connect)
     await expectAll(relay.outbox, relay.broker, await writer.stop(), relay.mostRepeats());
   });
 
-  it.runIf(name === 'kafkajs')(
-    'behind a wrapper that copies messages nothing is lost either, without retries',
-    async () => {
+  // The others acknowledge what they have sent.
+  if (name === 'kafkajs')
+    it('behind a wrapper that copies messages nothing is lost either, without retries', async () => {
       const warning = vi.spyOn(process, 'emitWarning').mockReturnValue();
       onTestFinished(() => warning.mockRestore());
       const relay = await open({}, copying);
@@ -108,8 +108,7 @@ describe.skipIf(missing).each(clients)('three brokers, over %s', (name, connect)
       await node.restart();
       await expectAll(relay.outbox, relay.broker, await writer.stop(), relay.mostRepeats());
       expect(warning).toHaveBeenCalledOnce();
-    },
-  );
+    });
 
   it('a leader that hangs until it is none any more: nothing is lost of what it was sent', async () => {
     const relay = await open();
