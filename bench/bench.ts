@@ -93,19 +93,17 @@ async function benchOutbox(): Promise<void> {
   await opened.close();
 
   const rates = await backlog(uri, 100_000);
-  const relayed = rates.relay / rates.plain;
   report(
     'relay of 100,000 entries to a publisher that does nothing, against the plain driver reading them in pages',
-    `${relayed.toFixed(2)} (${Math.round(rates.relay)} and ${Math.round(rates.plain)} messages/s)`,
+    `${rates.toPlain.toFixed(2)} (${Math.round(rates.relay)} and ${Math.round(rates.plain)} messages/s)`,
     '0.6 or more',
-    relayed >= 0.6,
+    rates.toPlain >= 0.6,
   );
-  const consumed = rates.consume / rates.slots;
   report(
     'consume with concurrency 16 and a handler of 1 ms, against 16 loops that call it',
-    `${consumed.toFixed(2)} (${Math.round(rates.consume)} and ${Math.round(rates.slots)} messages/s)`,
+    `${rates.toSlots.toFixed(2)} (${Math.round(rates.consume)} and ${Math.round(rates.slots)} messages/s)`,
     '0.8 or more',
-    consumed >= 0.8,
+    rates.toSlots >= 0.8,
   );
   report('consume in transactions', `${Math.round(rates.transactional)} messages/s`, 'none', true);
   const pending = await pendingToRelay(uri, 100_000);
@@ -118,8 +116,8 @@ async function benchOutbox(): Promise<void> {
   const history = await longHistory(uri, 1_000_000);
   const flat = history.last / history.first;
   report(
-    'relay after 1,000,000 messages, against the first of them',
-    `${flat.toFixed(2)} (${Math.round(history.last)} and ${Math.round(history.first)} messages/s)`,
+    "relay after 1,000,000 messages, against the first of them, each as a share of the plain driver's reading",
+    `${flat.toFixed(2)} (${history.last.toFixed(2)} and ${history.first.toFixed(2)})`,
     '0.9 or more',
     flat >= 0.9,
   );

@@ -1,7 +1,7 @@
 import type { Connection } from 'mongoose';
 
 import type { Consumer, Publisher, ServiceOutbox } from '../src/index.js';
-import { message, open, type Message } from './setup.js';
+import { median, message, open, type Message } from './setup.js';
 
 /** Waits for the consumer to have run `count` messages. @returns messages per second, from its start to then */
 export async function rate(count: number, start: (ran: (messages: number) => void) => Consumer): Promise<number> {
@@ -19,11 +19,11 @@ export async function rate(count: number, start: (ran: (messages: number) => voi
   return count / seconds;
 }
 
-/** Reads the same entries as a relay with the plain driver. @returns entries per second */
-async function plainPages(connection: Connection, count: number): Promise<number> {
+/** Reads entries after a position as a relay does, with the plain driver. @returns entries per second */
+async function plainPages(connection: Connection, from: number, count: number): Promise<number> {
   const started = performance.now();
-  let position = 0;
-  while (position < count) position = Number((await plainPage(connection, position)).at(-1)?._id);
+  for (let position = from; position < from + count;)
+    position = Number((await plainPage(connection, position)).at(-1)?._id);
   return count / ((performance.now() - started) / 1_000);
 }
 
@@ -35,8 +35,8 @@ export function plainPage(connection: Connection, position: number) {
     .toArray();
 }
 
-/** Puts `count` messages and waits until they are in the log. */
-export async function fill(outbox: ServiceOutbox<Message>, count: number): Promise<void> {
+/** Puts `count` messages and waits until they are in the log, which ends at position `last` now. */
+export async function fill(outbox: ServiceOutbox<Message>, count: number, last = 0): Promise<void> {
   await outbox.start();
   const batch = 500;
   for (let first = 0; first < count; first += batch)
@@ -47,16 +47,23 @@ export async function fill(outbox: ServiceOutbox<Message>, count: number): Promi
       })),
       null,
     );
-  while ((await outbox.status()).log.last < count) await new Promise((resolve) => setTimeout(resolve, 20));
+  while ((await outbox.status()).log.last < last + count) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
+/** One after another in each; what is reported are medians. Ratios are taken in each round, since the machine has moods. */
+const rounds = 5;
+
 export interface ConsumerRates {
-  /** All in messages per second. */
+  /** All in messages per second, but for the two ratios. */
   plain: number;
   relay: number;
+  /** Of `relay` to `plain`. */
+  toPlain: number;
   /** What 16 slots allow: the same handler, called without a consumer. */
   slots: number;
   consume: number;
+  /** Of `consume` to `slots`. */
+  toSlots: number;
   transactional: number;
 }
 
@@ -64,21 +71,31 @@ export interface ConsumerRates {
 export async function backlog(uri: string, count: number): Promise<ConsumerRates> {
   const { outbox, connection, close } = await open(uri, `consumers_${Date.now()}`);
   await fill(outbox, count);
-  // One after another, the machine's moods included: the better of two.
-  const twice = async (run: (round: number) => Promise<number>) => Math.max(await run(1), await run(2));
-  const plain = await twice(() => plainPages(connection, count));
-  const relay = await twice((round) => rate(count, (ran) => outbox.relay(`relay${round}`, doingNothing(ran))));
   const handler = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
   const handled = Math.min(count, 30_000);
-  const slots = await slotsAllow(handled, handler);
-  const consume = await rate(handled, (ran) =>
-    outbox.consume('slow', () => handler().then(() => ran(1)), { concurrency: 16 }),
-  );
+  const taken: Record<'plain' | 'relay' | 'slots' | 'consume', number>[] = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    const plain = await plainPages(connection, 0, count);
+    const relay = await rate(count, (ran) => outbox.relay(`relay${round}`, doingNothing(ran)));
+    const slots = await slotsAllow(handled, handler);
+    const consume = await rate(handled, (ran) =>
+      outbox.consume(`slow${round}`, () => handler().then(() => ran(1)), { concurrency: 16 }),
+    );
+    taken.push({ plain, relay, slots, consume });
+  }
   const transactional = await rate(2_000, (ran) => outbox.consume('exact', () => ran(1), { transactional: true }));
   await outbox.close();
   await connection.dropDatabase();
   await close();
-  return { plain, relay, slots, consume, transactional };
+  return {
+    plain: median(taken.map(({ plain }) => plain)),
+    relay: median(taken.map(({ relay }) => relay)),
+    toPlain: median(taken.map(({ relay, plain }) => relay / plain)),
+    slots: median(taken.map(({ slots }) => slots)),
+    consume: median(taken.map(({ consume }) => consume)),
+    toSlots: median(taken.map(({ consume, slots }) => consume / slots)),
+    transactional,
+  };
 }
 
 function doingNothing(ran: (messages: number) => void): Publisher<Message> {
@@ -119,28 +136,24 @@ export async function pendingToRelay(uri: string, count: number): Promise<number
 }
 
 /**
- * One relay from the first message on, while `count` messages are put. @returns its rate over the last tenth of them in relation to
- * that over the first, both read from a backlog of the same size: does a step cost more after a long history?
+ * One relay from the first message on, while `count` messages are put: does a step cost more after a long history? Its
+ * rate as a share of the plain driver's at the same place, over the last quarter and the first; each from a backlog of
+ * the same size.
  */
 export async function longHistory(uri: string, count: number): Promise<{ first: number; last: number }> {
   const { outbox, connection, close } = await open(uri, `history_${Date.now()}`, { sizeBytes: 64 * 1024 * 1024 });
   const part = 50_000;
-  const rates: number[] = [];
+  const shares: number[] = [];
   for (let done = 0; done < count; done += part) {
     await outbox.init();
-    const last = (await outbox.status()).log.last;
-    await outbox.start();
-    for (let first = 0; first < part; first += 500)
-      await outbox.put(
-        Array.from({ length: 500 }, (_, index) => message(first + index)),
-        null,
-      );
-    while ((await outbox.status()).log.last < last + part) await new Promise((resolve) => setTimeout(resolve, 20));
-    rates.push(await rate(part, (ran) => outbox.relay('relay', doingNothing(ran))));
+    const { last } = (await outbox.status()).log;
+    await fill(outbox, part, last);
+    const plain = await plainPages(connection, last, part);
+    shares.push((await rate(part, (ran) => outbox.relay('relay', doingNothing(ran)))) / plain);
   }
   await outbox.close();
   await connection.dropDatabase();
   await close();
-  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  return { first: mean(rates.slice(0, 3)), last: mean(rates.slice(-3)) };
+  const quarter = shares.length / 4;
+  return { first: median(shares.slice(0, quarter)), last: median(shares.slice(-quarter)) };
 }

@@ -11,7 +11,7 @@ import type { Delivered, Publisher } from '../src/index.js';
 import { kafkaPublisher, platformaticKafkaPublisher } from '../src/kafka.js';
 import { kafkaRecord } from '../src/publishers/kafka/kafka-record.js';
 import { fill, plainPage, rate } from './consumers.js';
-import { message, open, quantile, type Message } from './setup.js';
+import { median, message, open, quantile, type Message } from './setup.js';
 
 /** What a relay with the default window publishes at once; the client alone, and the bare loop, send as many. */
 const batchSize = mostPerPublish(resolveConsumerOptions('relay', true, {}, []).batchSize);
@@ -112,14 +112,13 @@ export async function kafkaBacklog(
       const relay = await rate(count, (ran) => outbox.relay(`${topic}-${round}`, counted(side.publisher(topic), ran)));
       taken.push({ plain, bare, relay });
     }
-    const median = (of: (rates: Rates) => number): number => quantile(taken.map(of), 0.5);
     rates.push({
       name: side.name,
-      plain: median(({ plain }) => plain),
-      bare: median(({ bare }) => bare),
-      relay: median(({ relay }) => relay),
-      toPlain: median(({ relay, plain }) => relay / plain),
-      toBare: median(({ relay, bare }) => relay / bare),
+      plain: median(taken.map(({ plain }) => plain)),
+      bare: median(taken.map(({ bare }) => bare)),
+      relay: median(taken.map(({ relay }) => relay)),
+      toPlain: median(taken.map(({ relay, plain }) => relay / plain)),
+      toBare: median(taken.map(({ relay, bare }) => relay / bare)),
     });
   }
   await outbox.close();

@@ -59,3 +59,7 @@ export function quantile(samples: readonly number[], share: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
 }
+
+export function median(samples: readonly number[]): number {
+  return quantile(samples, 0.5);
+}
