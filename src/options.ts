@@ -36,7 +36,7 @@ export interface ServiceOutboxOptions {
   currentSession?: () => ClientSession | null | undefined;
   /** How long, in milliseconds, a dead sequencer or consumer holds its place. 100 to 600,000. @defaultValue `5000` */
   leaseMs?: number;
-  /** How long, in milliseconds, `close` lets handlers, publishes and the append under way finish; then their signals abort. 0 to 600,000. @defaultValue `10000` */
+  /** How long, in milliseconds, `close` lets handlers, publishes and the append under way finish, then their signals abort; and how long it waits for an init under way. 0 to 600,000. @defaultValue `10000` */
   closeTimeoutMs?: number;
   /** Most messages that the sequencer moves in one command. 1 to 1,000. @defaultValue `1000` */
   appendBatchSize?: number;

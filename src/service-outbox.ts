@@ -144,6 +144,7 @@ export class ServiceOutbox<Message extends OutboxMessage> implements AsyncDispos
         removeLogModel(connection, name);
         freeName();
       },
+      this.#options.closeTimeoutMs,
     );
   }
 

@@ -1,14 +1,18 @@
 import { OutboxError, shown } from '../errors.js';
+import { abandonable, pause } from './abort.js';
 
 /** Init once (again after a failure), close once; both may be called at any time and any number of times. */
 export class Lifecycle<Ready> {
   #ready: Promise<Ready> | undefined;
   #closing: Promise<void> | undefined;
+  readonly #givenUp = new AbortController();
 
+  /** @param closeTimeoutMs how long, in milliseconds, `close` waits for an init that is under way */
   constructor(
     private readonly name: string,
     private readonly open: () => Promise<Ready>,
     private readonly release: () => Promise<void>,
+    private readonly closeTimeoutMs = 0,
   ) {}
 
   checkOpen(): void {
@@ -23,9 +27,10 @@ export class Lifecycle<Ready> {
       this.#ready = undefined;
       throw error;
     });
-    const ready = await this.#ready;
+    const ready = await abandonable(this.#ready, this.#givenUp.signal);
+    // Only a close gives it up: this throws then.
     this.checkOpen();
-    return ready;
+    return ready as Ready;
   }
 
   close(): Promise<void> {
@@ -34,8 +39,14 @@ export class Lifecycle<Ready> {
   }
 
   async #close(): Promise<void> {
-    // Nothing started during init may outlive close; an init that fails has started nothing.
-    await this.#ready?.catch(() => undefined);
+    // Nothing started during init may outlive close; an init that fails has started nothing. One that a server does not
+    // answer is given up.
+    if (this.#ready !== undefined) {
+      const over = new AbortController();
+      await Promise.race([this.#ready.catch(() => undefined), pause(this.closeTimeoutMs, over.signal)]);
+      over.abort();
+      this.#givenUp.abort();
+    }
     await this.release();
   }
 }

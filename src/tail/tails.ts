@@ -1,3 +1,4 @@
+import { OutboxError } from '../errors.js';
 import type { Emit } from '../events.js';
 import { anyOf } from '../internal/abort.js';
 import { checkCursor } from '../internal/check-cursor.js';
@@ -95,7 +96,8 @@ export class Tails {
     try {
       await this.host.ready();
     } catch (error) {
-      if (signal.aborted) return;
+      // A close during init ends readers as any close does; it comes to them after the consumers.
+      if (signal.aborted || (error instanceof OutboxError && error.code === 'CLOSED')) return;
       throw error;
     }
     if (signal.aborted) return;

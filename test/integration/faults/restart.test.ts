@@ -98,6 +98,27 @@ describe('a server that does not answer while a consumer closes', () => {
   });
 });
 
+it('a server that does not answer during init does not keep the outbox from closing', async () => {
+  const { outbox, connection } = await createOutbox({ uri: server.uri, options: { closeTimeoutMs: 50 } });
+  const [node] = server.set.nodes;
+  node!.pause();
+  try {
+    const consumer = outbox.consume('c', () => undefined);
+    const reading = collectAll(outbox.messages('beginning'));
+    const refused = [outbox.init(), outbox.put(order(1), null), outbox.drain('d', () => undefined)].map((each) =>
+      expect(each).rejects.toMatchObject({ code: 'CLOSED' }),
+    );
+    await outbox.close();
+    await Promise.all([...refused, consumer.closed]);
+    expect(await reading).toEqual([]);
+  } finally {
+    node!.resume();
+  }
+  // Its name is free, and what was begun harms nobody.
+  const { outbox: next } = await createOutbox({ connection });
+  await next.init();
+});
+
 describe('two clusters in one process', () => {
   it('know nothing of each other: the times of one never reach the commands of the other', async () => {
     await using other = await startReplicaSet({ mongod: inject('mongod') });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { pause } from '../../../src/internal/abort.js';
 import { HeldLease } from '../../../src/internal/held-lease.js';
 import { Stopwatch } from '../../../src/internal/stopwatch.js';
 
@@ -109,7 +110,7 @@ describe('a renewal', () => {
   it('that takes long is followed by the next one as early, so that the lease lasts', async () => {
     const lease = hold(async () => {
       // On the fake clock, as everything here.
-      await new Promise((resolve) => setTimeout(resolve, 900));
+      await pause(900);
       return serverStart;
     });
     await pass(10_000);

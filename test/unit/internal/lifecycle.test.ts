@@ -55,7 +55,7 @@ describe('close', () => {
   it('during opening waits for it, then releases; who waited to be ready gets CLOSED', async () => {
     const opening = deferred<string>();
     const release = vi.fn(() => Promise.resolve());
-    const lifecycle = new Lifecycle('Outbox', () => opening.promise, release);
+    const lifecycle = new Lifecycle('Outbox', () => opening.promise, release, 60_000);
     const ready = lifecycle.ready();
     const outcome = expect(ready).rejects.toMatchObject(closedError);
     const closed = lifecycle.close();
@@ -70,12 +70,21 @@ describe('close', () => {
   it('during an opening that fails does not fail', async () => {
     const opening = deferred<string>();
     const release = vi.fn(() => Promise.resolve());
-    const lifecycle = new Lifecycle('Outbox', () => opening.promise, release);
+    const lifecycle = new Lifecycle('Outbox', () => opening.promise, release, 60_000);
     const ready = lifecycle.ready();
     const outcome = expect(ready).rejects.toThrow('down');
     const closed = lifecycle.close();
     opening.reject(new Error('down'));
     await closed;
+    await outcome;
+    expect(release).toHaveBeenCalledTimes(1);
+  });
+
+  it('waits no longer than closeTimeoutMs for an opening; who waited to be ready gets CLOSED all the same', async () => {
+    const release = vi.fn(() => Promise.resolve());
+    const lifecycle = new Lifecycle('Outbox', () => new Promise<never>(() => undefined), release, 20);
+    const outcome = expect(lifecycle.ready()).rejects.toMatchObject(closedError);
+    await lifecycle.close();
     await outcome;
     expect(release).toHaveBeenCalledTimes(1);
   });
